@@ -1,0 +1,13 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# For people; the Kbuild beside it is for the machine.
+KDIR ?= /lib/modules/$(shell uname -r)/build
+
+all: module
+
+module: ## builds vhost_pin.ko against KDIR (default: the running kernel's headers)
+	$(MAKE) -C $(KDIR) M=$(CURDIR) modules
+
+clean: ## removes what the build made in the tree
+	$(MAKE) -C $(KDIR) M=$(CURDIR) clean
+
+.PHONY: all module clean
