@@ -7,7 +7,10 @@ all: module
 module: ## builds vhost_pin.ko against KDIR (default: the running kernel's headers)
 	$(MAKE) -C $(KDIR) M=$(CURDIR) modules
 
+tools: ## builds the CLI and the test programs into build/bin
+	$(MAKE) -C tools
+
 clean: ## removes what the build made in the tree
 	$(MAKE) -C $(KDIR) M=$(CURDIR) clean
 
-.PHONY: all module clean
+.PHONY: all module tools clean

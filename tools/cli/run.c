@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * `vhost-pin run` and `vhost-pin exec`: attach disks, then become a program
+ * that inherits the devices.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "disk.h"
+#include "memlock.h"
+#include "run.h"
+#include "say.h"
+#include "tokens.h"
+#include "vmm.h"
+
+#define DISKS_MAX	64
+
+/* A command line of either sub-command. */
+struct job {
+	struct disk disks[DISKS_MAX];
+	unsigned int num_disks;
+	const char *node;
+	bool dry_run;
+	char **argv;		/* the program to become */
+};
+
+static const char disk_help[] =
+"Options:\n"
+"  --disk PATH[,OPTION...]  serve PATH, a disk image or a block device, as a\n"
+"                           virtio-blk disk; may be given up to 64 times\n"
+"  --node NODE              the module's device node (" VPIN_NODE ")\n"
+"  --dry-run                print the command line, attach nothing, run nothing\n"
+"  --help                   this text\n"
+"\n"
+"Options of a disk:\n"
+"  ro              the guest may only read it; PATH is opened read-only\n"
+"  serial=S        serial number that the guest sees, up to 20 characters\n"
+"  queues=N        request queues, 1 to 64 (1); one a virtual CPU is usual\n"
+"  queue-size=N    largest ring, a power of two up to 1024 (1024)\n"
+"  buffered        use the host's page cache even where direct I/O could be\n"
+"A comma in PATH or S is written twice.\n";
+
+static const char run_help[] =
+"Usage: vhost-pin run --disk PATH[,OPTION...]... [--dry-run] [--] QEMU ARGS...\n"
+"\n"
+"Attaches each disk to a device of the vhost_pin module and becomes QEMU, with\n"
+"ARGS and one vhost-vdpa-device-pci for each disk.  The disk in the guest is an\n"
+"ordinary virtio-blk disk; QEMU takes no part in its I/O.\n"
+"\n"
+"%s"
+"\n"
+"QEMU must be 8.0 or newer and built with vhost-vdpa.\n"
+"\n"
+"Memory: the guest's memory needs no special backend, but all of it stays pinned\n"
+"while the guest runs, once for each disk, and counts against RLIMIT_MEMLOCK.\n"
+"Root (CAP_IPC_LOCK) is exempt.  Anyone else needs a limit of about\n"
+"(guest memory + 32 MiB) x disks: see 'ulimit -l', which counts in KiB.  The\n"
+"soft limit is raised to the hard one for you.  Ballooning and virtio-mem do\n"
+"not work with pinned memory.\n"
+"\n"
+"Example:\n"
+"  vhost-pin run --disk debian.img,serial=ROOT --disk /dev/vg0/data,queues=2 -- \\\n"
+"      qemu-system-x86_64 -accel kvm -m 4G -smp 2 -nographic\n";
+
+static const char exec_help[] =
+"Usage: vhost-pin exec --disk PATH[,OPTION...]... [--dry-run] [--] CMD ARGS...\n"
+"\n"
+"Attaches each disk to a device of the vhost_pin module and becomes CMD, which\n"
+"inherits the devices as open files that speak vhost-vdpa.  Their numbers are in\n"
+"the environment as VHOST_PIN_FDS=3:4:..., and replace {fd0}, {fd1}, ... in\n"
+"ARGS; {fd} is the first disk's.\n"
+"\n"
+"%s"
+"\n"
+"Example:\n"
+"  vhost-pin exec --disk disk.img -- qemu-system-x86_64 -M none -nographic \\\n"
+"      -add-fd fd={fd},set=1 -blockdev \\\n"
+"      virtio-blk-vhost-vdpa,node-name=disk,path=/dev/fdset/1,cache.direct=on\n";
+
+static void parse(struct job *job, int argc, char *argv[], const char *help)
+{
+	static const struct option options[] = {
+		{ "disk",	required_argument,	NULL, 'd' },
+		{ "node",	required_argument,	NULL, 'n' },
+		{ "dry-run",	no_argument,		NULL, 'D' },
+		{ "help",	no_argument,		NULL, 'h' },
+		{ }
+	};
+	const char *name = argv[0];
+	int option;
+
+	job->node = VPIN_NODE;
+	opterr = 0;
+
+	/* '+': the program's own options are not ours. */
+	while ((option = getopt_long(argc, argv, "+:h", options, NULL)) != -1) {
+		switch (option) {
+		case 'd':
+			if (job->num_disks == DISKS_MAX)
+				die(EXIT_USAGE, "more than %d disks", DISKS_MAX);
+			disk_parse(&job->disks[job->num_disks++], optarg);
+			break;
+		case 'n':
+			job->node = optarg;
+			break;
+		case 'D':
+			job->dry_run = true;
+			break;
+		case 'h':
+			printf(help, disk_help);
+			exit(EXIT_SUCCESS);
+		case ':':
+			die(EXIT_USAGE, "%s: %s needs a value", name, argv[optind - 1]);
+		default:
+			die(EXIT_USAGE, "%s: there is no option %s\n"
+			    "  See 'vhost-pin %s --help'.", name, argv[optind - 1], name);
+		}
+	}
+
+	job->argv = argv + optind;
+	if (!job->num_disks)
+		die(EXIT_USAGE, "%s: which disk?  Give at least one --disk PATH.\n"
+		    "  See 'vhost-pin %s --help'.", name, name);
+	if (!*job->argv)
+		die(EXIT_USAGE, "%s: which program?  Give its command line after '--'.\n"
+		    "  See 'vhost-pin %s --help'.", name, name);
+}
+
+static void attach(struct job *job)
+{
+	unsigned int i;
+
+	for (i = 0; i < job->num_disks; i++) {
+		if (job->dry_run)
+			job->disks[i].fd = STDERR_FILENO + 1 + i;
+		else
+			disk_attach(&job->disks[i], job->node);
+	}
+}
+
+static void print_quoted(const char *arg)
+{
+	if (*arg && !arg[strspn(arg, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789@%+=:,./_-")]) {
+		fputs(arg, stdout);
+		return;
+	}
+	putchar('\'');
+	for (; *arg; arg++) {
+		if (*arg == '\'')
+			fputs("'\\''", stdout);
+		else
+			putchar(*arg);
+	}
+	putchar('\'');
+}
+
+static int become(const struct job *job, char **argv)
+{
+	if (job->dry_run) {
+		for (; *argv; argv++) {
+			print_quoted(*argv);
+			putchar(argv[1] ? ' ' : '\n');
+		}
+		return EXIT_SUCCESS;
+	}
+
+	execvp(argv[0], argv);
+	if (errno == ENOENT)
+		die(EXIT_NOT_FOUND, "there is no program '%s'", argv[0]);
+	die(EXIT_CANNOT_RUN, "cannot run '%s': %s", argv[0], strerror(errno));
+}
+
+int run_main(int argc, char *argv[])
+{
+	static struct job job;
+
+	parse(&job, argc, argv, run_help);
+	if (!job.dry_run)
+		vmm_check(job.argv[0]);
+	attach(&job);
+	memlock_prepare(job.argv, job.num_disks);
+	return become(&job, vmm_argv(job.argv, job.disks, job.num_disks));
+}
+
+int exec_main(int argc, char *argv[])
+{
+	static struct job job;
+
+	parse(&job, argc, argv, exec_help);
+	attach(&job);
+	tokens_export(job.disks, job.num_disks);
+	return become(&job, tokens_replace(job.argv, job.disks, job.num_disks));
+}
