@@ -1,0 +1,324 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* VPIN_ATTACH: what a blank device answers, and every reason to refuse. */
+#include <fcntl.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+
+#include "backend.h"
+#include "harness.h"
+#include "vdpa.h"
+
+FIXTURE(attach) {
+	int fd, backend;
+	struct vpin_attach good;
+};
+
+FIXTURE_SETUP(attach)
+{
+	self->fd = vpin_open();
+	ASSERT_LE(0, self->fd) TH_LOG("no %s: is vhost_pin loaded?", VPIN_NODE);
+	self->backend = backend_memfd(1 << 20);
+	ASSERT_LE(0, self->backend);
+	self->good = (struct vpin_attach){
+		.size = sizeof(self->good),
+		.device_type = VIRTIO_ID_BLOCK,
+		.abi = VPIN_ABI_VDPA,
+		.backend_fd = self->backend,
+	};
+}
+
+/* Whatever was refused, the device is still blank and can be attached. */
+FIXTURE_TEARDOWN(attach)
+{
+	struct vpin_attach attach = self->good;
+
+	attach.backend_fd = self->backend;
+	if (vdpa_get_device_id(self->fd) == -ENODEV)
+		EXPECT_EQ(0, vpin_attach(self->fd, &attach));
+	EXPECT_EQ(VIRTIO_ID_BLOCK, vdpa_get_device_id(self->fd));
+	close(self->backend);
+	close(self->fd);
+}
+
+TEST_F(attach, stock_ioctls_before_attach)
+{
+	static const unsigned long requests[] = {
+		VHOST_GET_FEATURES, VHOST_SET_FEATURES, VHOST_SET_OWNER,
+		VHOST_SET_MEM_TABLE, VHOST_SET_VRING_NUM, VHOST_SET_VRING_ADDR,
+		VHOST_SET_VRING_BASE, VHOST_GET_VRING_BASE,
+		VHOST_SET_VRING_KICK, VHOST_SET_VRING_CALL, VHOST_SET_VRING_ERR,
+		VHOST_SET_BACKEND_FEATURES, VHOST_GET_BACKEND_FEATURES,
+		VHOST_VDPA_GET_DEVICE_ID, VHOST_VDPA_GET_STATUS,
+		VHOST_VDPA_SET_STATUS, VHOST_VDPA_GET_CONFIG,
+		VHOST_VDPA_SET_CONFIG, VHOST_VDPA_SET_VRING_ENABLE,
+		VHOST_VDPA_GET_VRING_NUM, VHOST_VDPA_SET_CONFIG_CALL,
+		VHOST_VDPA_GET_IOVA_RANGE, VHOST_VDPA_GET_CONFIG_SIZE,
+		VHOST_VDPA_GET_VQS_COUNT, VHOST_VDPA_GET_GROUP_NUM,
+		VHOST_VDPA_GET_AS_NUM, VHOST_VDPA_GET_VRING_GROUP,
+		VHOST_VDPA_SET_GROUP_ASID, VHOST_VDPA_SUSPEND, VHOST_VDPA_RESUME,
+	};
+	char argument[256] = "";
+	unsigned int i;
+
+	for (i = 0; i < sizeof(requests) / sizeof(*requests); i++)
+		EXPECT_EQ(-ENODEV, vdpa_ioctl(self->fd, requests[i], argument))
+			TH_LOG("ioctl 0x%lx", requests[i]);
+}
+
+TEST_F(attach, unknown_ioctls)
+{
+	char argument[256] = "";
+
+	EXPECT_EQ(-ENOTTY, vdpa_ioctl(self->fd, _IO(VHOST_VIRTIO, 0xEE), argument));
+	EXPECT_EQ(-ENOTTY, vdpa_ioctl(self->fd, _IO(VPIN_IOC_TYPE, 0xEE), argument));
+	EXPECT_EQ(-ENOTTY, vdpa_ioctl(self->fd, _IO('x', 0), argument));
+	EXPECT_EQ(-ENOTTY, vdpa_ioctl(self->fd, 0, argument));
+
+	ASSERT_EQ(0, vpin_attach(self->fd, &self->good));
+	EXPECT_EQ(-ENOTTY, vdpa_ioctl(self->fd, _IO(VHOST_VIRTIO, 0xEE), NULL));
+	EXPECT_EQ(-ENOTTY, vdpa_ioctl(self->fd, _IO(VPIN_IOC_TYPE, 0xEE), NULL));
+}
+
+TEST_F(attach, write_before_attach)
+{
+	static char memory[4096] __attribute__((aligned(4096)));
+
+	EXPECT_GT(0, vdpa_map(self->fd, MSG_V2, 0, sizeof(memory), memory, VHOST_ACCESS_RW));
+}
+
+TEST_F(attach, twice)
+{
+	ASSERT_EQ(0, vpin_attach(self->fd, &self->good));
+	EXPECT_EQ(-EBUSY, vpin_attach(self->fd, &self->good));
+}
+
+TEST_F(attach, each_open_is_a_device)
+{
+	struct vpin_attach attach = self->good;
+	int other = vpin_open();
+
+	ASSERT_LE(0, other);
+	ASSERT_EQ(0, vpin_attach(self->fd, &self->good));
+	attach.num_queues = 3;
+	ASSERT_EQ(0, vpin_attach(other, &attach));
+	EXPECT_EQ(1, vdpa_get_vqs_count(self->fd));
+	EXPECT_EQ(3, vdpa_get_vqs_count(other));
+	close(other);
+}
+
+TEST_F(attach, sizes)
+{
+	struct {
+		struct vpin_attach attach;
+		char more[16];
+	} big = { .attach = self->good };
+	struct vpin_attach attach = self->good;
+	unsigned int size;
+
+	for (size = 0; size < sizeof(attach); size++) {
+		attach.size = size;
+		EXPECT_EQ(-EINVAL, vpin_attach(self->fd, &attach))
+			TH_LOG("size %u", size);
+	}
+
+	big.attach.size = sizeof(big);
+	big.more[15] = 1;
+	EXPECT_EQ(-E2BIG, vpin_attach(self->fd, &big.attach));
+	big.attach.size = ~0U;
+	EXPECT_EQ(-E2BIG, vpin_attach(self->fd, &big.attach));
+
+	/* What a newer caller knows and leaves at zero does not matter. */
+	big.attach.size = sizeof(big);
+	big.more[15] = 0;
+	EXPECT_EQ(0, vpin_attach(self->fd, &big.attach));
+}
+
+TEST_F(attach, bad_address)
+{
+	EXPECT_EQ(-EFAULT, vpin_attach(self->fd, NULL));
+	EXPECT_EQ(-EFAULT, vpin_attach(self->fd, (void *)-1UL));
+}
+
+TEST_F(attach, unknown_type_abi_flags)
+{
+	struct vpin_attach attach = self->good;
+	unsigned int bit;
+
+	attach.device_type = VIRTIO_ID_NET;
+	EXPECT_EQ(-EOPNOTSUPP, vpin_attach(self->fd, &attach));
+	attach.device_type = 0;
+	EXPECT_EQ(-EOPNOTSUPP, vpin_attach(self->fd, &attach));
+	attach.device_type = ~0U;
+	EXPECT_EQ(-EOPNOTSUPP, vpin_attach(self->fd, &attach));
+
+	attach = self->good;
+	attach.abi = ~0U;
+	EXPECT_EQ(-EOPNOTSUPP, vpin_attach(self->fd, &attach));
+
+	attach = self->good;
+	for (bit = 0; bit < 64; bit++) {
+		attach.flags = BIT_ULL(bit);
+		if (!(attach.flags & VPIN_ATTACH_FLAGS))
+			EXPECT_EQ(-EOPNOTSUPP, vpin_attach(self->fd, &attach))
+				TH_LOG("bit %u", bit);
+	}
+}
+
+TEST_F(attach, reserved_fields)
+{
+	struct vpin_attach attach = self->good;
+
+	attach.reserved = 1;
+	EXPECT_EQ(-EINVAL, vpin_attach(self->fd, &attach));
+	attach = self->good;
+	attach.reserved2 = 1U << 31;
+	EXPECT_EQ(-EINVAL, vpin_attach(self->fd, &attach));
+}
+
+TEST_F(attach, queues)
+{
+	struct vpin_attach attach = self->good;
+
+	attach.num_queues = VPIN_QUEUES_MAX + 1;
+	EXPECT_EQ(-EINVAL, vpin_attach(self->fd, &attach));
+	attach.num_queues = 0xffff;
+	EXPECT_EQ(-EINVAL, vpin_attach(self->fd, &attach));
+	attach.num_queues = VPIN_QUEUES_MAX;
+	ASSERT_EQ(0, vpin_attach(self->fd, &attach));
+	EXPECT_EQ(VPIN_QUEUES_MAX, vdpa_get_vqs_count(self->fd));
+}
+
+TEST_F(attach, queue_size)
+{
+	static const unsigned int bad[] = { 3, 96, 1023, 2048, 0x8000, 0xffff };
+	struct vpin_attach attach = self->good;
+	unsigned int i;
+
+	for (i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+		attach.queue_size = bad[i];
+		EXPECT_EQ(-EINVAL, vpin_attach(self->fd, &attach))
+			TH_LOG("queue size %u", bad[i]);
+	}
+	attach.queue_size = 64;
+	ASSERT_EQ(0, vpin_attach(self->fd, &attach));
+	EXPECT_EQ(64, vdpa_get_vring_num(self->fd));
+	ASSERT_EQ(0, vdpa_set_owner(self->fd));
+	EXPECT_EQ(0, vdpa_set_vring_num(self->fd, 0, 64));
+	EXPECT_EQ(-EINVAL, vdpa_set_vring_num(self->fd, 0, 128));
+}
+
+TEST_F(attach, V04_backend_not_open)
+{
+	struct vpin_attach attach = self->good;
+
+	attach.backend_fd = -1;
+	EXPECT_EQ(-EBADF, vpin_attach(self->fd, &attach));
+	attach.backend_fd = 1 << 20;
+	EXPECT_EQ(-EBADF, vpin_attach(self->fd, &attach));
+	attach.backend_fd = dup(self->backend);
+	close(attach.backend_fd);
+	EXPECT_EQ(-EBADF, vpin_attach(self->fd, &attach));
+	attach.backend_fd = open("/", O_PATH | O_CLOEXEC);
+	EXPECT_EQ(-EBADF, vpin_attach(self->fd, &attach));
+	close(attach.backend_fd);
+}
+
+/* Another open file of the backend, with less access. */
+static int reopen(int fd, int flags)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	return open(path, flags | O_CLOEXEC);
+}
+
+TEST_F(attach, V04_backend_write_only)
+{
+	struct vpin_attach attach = self->good;
+
+	attach.backend_fd = reopen(self->backend, O_WRONLY);
+	ASSERT_LE(0, attach.backend_fd);
+	EXPECT_EQ(-EBADF, vpin_attach(self->fd, &attach));
+	attach.flags = VPIN_ATTACH_RO;
+	EXPECT_EQ(-EBADF, vpin_attach(self->fd, &attach));
+	close(attach.backend_fd);
+}
+
+TEST_F(attach, V04_backend_read_only)
+{
+	struct vpin_attach attach = self->good;
+	uint64_t features = 0;
+
+	attach.backend_fd = reopen(self->backend, O_RDONLY);
+	ASSERT_LE(0, attach.backend_fd);
+	EXPECT_EQ(-EROFS, vpin_attach(self->fd, &attach));
+	attach.flags = VPIN_ATTACH_RO;
+	ASSERT_EQ(0, vpin_attach(self->fd, &attach));
+	ASSERT_EQ(0, vdpa_get_features(self->fd, &features));
+	EXPECT_TRUE(features & BIT_ULL(VIRTIO_BLK_F_RO));
+	close(attach.backend_fd);
+}
+
+/* A file that is no disk, whichever way it is open. */
+static int attach_both(int fd, int backend)
+{
+	int ret = vpin_attach_default(fd, backend, VPIN_ATTACH_RO);
+
+	return ret == -EINVAL ? vpin_attach_default(fd, backend, 0) : ret;
+}
+
+TEST_F(attach, V04_backend_socket)
+{
+	int sockets[2];
+
+	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_STREAM, 0, sockets));
+	EXPECT_EQ(-EINVAL, attach_both(self->fd, sockets[0]));
+}
+
+TEST_F(attach, V04_backend_directory)
+{
+	int directory = open("/tmp", O_RDONLY | O_DIRECTORY);
+
+	ASSERT_LE(0, directory);
+	EXPECT_EQ(-EINVAL, vpin_attach_default(self->fd, directory, VPIN_ATTACH_RO));
+}
+
+TEST_F(attach, V04_backend_pipe)
+{
+	int pipes[2];
+
+	ASSERT_EQ(0, pipe(pipes));
+	EXPECT_EQ(-EINVAL, vpin_attach_default(self->fd, pipes[0], VPIN_ATTACH_RO));
+	EXPECT_EQ(-EBADF, vpin_attach_default(self->fd, pipes[1], 0));
+}
+
+TEST_F(attach, V04_backend_epoll_and_eventfd)
+{
+	EXPECT_EQ(-EINVAL, attach_both(self->fd, epoll_create1(0)));
+	EXPECT_EQ(-EINVAL, attach_both(self->fd, eventfd(0, 0)));
+}
+
+TEST_F(attach, V04_backend_character_device)
+{
+	EXPECT_EQ(-EINVAL, attach_both(self->fd, open("/dev/null", O_RDWR)));
+	EXPECT_EQ(-EINVAL, attach_both(self->fd, open("/dev/zero", O_RDWR)));
+}
+
+TEST_F(attach, V04_backend_itself)
+{
+	EXPECT_EQ(-EINVAL, attach_both(self->fd, self->fd));
+}
+
+TEST_F(attach, V04_backend_another_device)
+{
+	int other = vpin_open();
+
+	ASSERT_LE(0, other);
+	EXPECT_EQ(-EINVAL, attach_both(self->fd, other));
+	ASSERT_EQ(0, vpin_attach(other, &self->good));
+	EXPECT_EQ(-EINVAL, attach_both(self->fd, other));
+	close(other);
+}
+
+TEST_HARNESS_MAIN
