@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+# KUnit by the kernel's own kunit.py, in UML, on any kernel tree.
+
+# kunit [VERSION | --src DIR] [--debug] [--filter GLOB]
+kunit() {
+	local tree='' name='' debug='' filter=''
+	while (($#)); do
+		case $1 in
+		--src) tree=$(kunit_own_tree "$2"); shift ;;
+		--debug) debug=--debug ;;
+		--filter) filter=$2; shift ;;
+		-*) die "lab kunit: no such option: $1" ;;
+		*) tree=$(source_tree "$1") ;;
+		esac
+		shift
+	done
+	need_compiler
+	tree=${tree:-$(source_tree)}
+	name=${tree##*/}
+	[[ ${tree%/*} == "$CACHE/src" ]] ||
+		name+=-$(sha256sum <<<"$tree" | cut -c1-10)
+	with_lock "kunit-$name" kunit_run "$tree" "$CACHE/kunit/$name" "$debug" "$filter"
+}
+
+kunit_own_tree() {
+	local tree
+	tree=$(readlink -f "$1")
+	[[ -e $tree/tools/testing/kunit/kunit.py ]] ||
+		die "lab kunit: $1 is no kernel tree with kunit.py"
+	[[ ! -e $tree/.config ]] ||
+		die "$1 was built in place, which kernels do not mix with builds elsewhere" \
+			"run: make -C $1 ARCH=um mrproper"
+	printf '%s\n' "$tree"
+}
+
+kunit_run() {
+	local tree=$1 base=$2 debug=$3 filter=$4 build=$2/build$3
+	local common=("--build_dir=$build" --arch=um) config=() boot=() line
+	kunit_link_tree "$tree" "$base/tree"
+	stage_sources "$base/tree/drivers/vhost_pin"
+	mkdir -p "$build"
+	cd "$base/tree" || return
+
+	while read -r line; do
+		config+=("--kconfig_add=$line")
+	done < <(kunit_config "$tree" "$debug")
+	if kunit_has_smp "$tree"; then
+		boot=(--kernel_args=ncpus=2 --kernel_args=seccomp=on)
+	fi
+	kunit_py config "${common[@]}" "${config[@]}" \
+		--kunitconfig="$TOP/kunit/.kunitconfig" >&2
+	kunit_build "$base/tree" "$build"
+	kunit_py exec "${common[@]}" "${boot[@]}" ${filter:+"$filter"} || return
+	! kunit_complaints "$build/test.log"
+}
+
+kunit_py() { python3 ./tools/testing/kunit/kunit.py "$@" </dev/null; }
+
+# What a version can have beyond what all of them have.
+kunit_config() {
+	if kunit_has_smp "$1"; then
+		echo CONFIG_SMP=y
+	fi
+	if [[ $2 == --debug ]]; then
+		grep '^CONFIG_' "$LAB/config/kunit-debug.config"
+	fi
+}
+
+kunit_has_smp() { grep -q '^config SMP' "$1/arch/um/Kconfig"; }
+
+# A tree of links to the kernel's, with our sources as one driver more:
+# the kernel's own tree is never written to.
+kunit_link_tree() {
+	local from=$1 to=$2
+	mkdir -p "$to/drivers"
+	find "$from" -mindepth 1 -maxdepth 1 ! -name drivers ! -name .git \
+		-exec ln -sfnt "$to" {} +
+	find "$from/drivers" -mindepth 1 -maxdepth 1 \
+		! -name Makefile ! -name Kconfig -exec ln -sfnt "$to/drivers" {} +
+	{
+		cat "$from/drivers/Makefile"
+		# shellcheck disable=SC2016 # for make to expand
+		echo 'obj-$(CONFIG_VHOST_PIN) += vhost_pin/'
+	} | kunit_update "$to/drivers/Makefile"
+	{
+		cat "$from/drivers/Kconfig"
+		echo 'source "drivers/vhost_pin/Kconfig"'
+	} | kunit_update "$to/drivers/Kconfig"
+}
+
+# Writes stdin to a file unless it holds that already: make looks at times.
+kunit_update() {
+	cat >"$1.new"
+	if cmp -s "$1.new" "$1"; then rm "$1.new"; else mv "$1.new" "$1"; fi
+}
+
+kunit_build() {
+	local tree=$1 build=$2 log=$2.log
+	say "building the KUnit kernel in $build: the first time about 4 minutes on 2 cores"
+	if ! kbuild "$tree" "$build" -j"$(nproc)" all 2>&1 | tee "$log" |
+		progress "KUnit kernel" 1300; then
+		grep -E 'error|Error|undefined' -A 5 "$log" >&2 || tail "$log" >&2
+		die "the KUnit kernel did not build: the whole log is $log"
+	fi
+	grep -E 'warning:' -A 5 "$log" >&2 || true
+}
+
+# A suite may pass and the kernel complain all the same.
+kunit_complaints() {
+	grep -qE "$RUN_REPORTS" "$1" || return
+	say "the kernel complained; the whole log is $1"
+	run_excerpt "$1" >&2
+}

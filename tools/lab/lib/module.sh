@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+# vhost_pin.ko for the lab's kernel, built in a copy of the sources, so that
+# the checkout stays clean and each kernel has objects of its own.
+
+MODULE_SOURCES=(Kbuild Kconfig src include kunit)
+
+# stage_sources DIR: copies what changed, by content, so that what did not
+# change is not compiled again; objects beside the sources stay.
+stage_sources() {
+	local item list=()
+	need rsync
+	for item in "${MODULE_SOURCES[@]}"; do
+		[[ ! -e $TOP/$item ]] || list+=("$TOP/$item")
+	done
+	mkdir -p "$1"
+	rsync -rl --checksum --delete \
+		--filter='P *.o' --filter='P .*' --filter='P *.ko' \
+		--filter='P *.mod' --filter='P *.mod.c' \
+		--include='*/' --include='*.[ch]' --include='Kbuild*' \
+		--include='Kconfig*' --exclude='*' \
+		"${list[@]}" "$1/"
+}
+
+# module_dir [--debug] [--kunit]: where it is built
+module_dir() {
+	local IFS=
+	printf '%s/build/lab/module%s\n' "$TOP" "$*"
+}
+
+# module [--debug] [--kunit]: the path of vhost_pin.ko, up to date
+module() {
+	local option debug=() kunit=()
+	for option; do
+		case $option in
+		--debug) debug=(--debug) ;;
+		--kunit) kunit=(--kunit) ;;
+		*) die "lab module: no such option: $option" ;;
+		esac
+	done
+	local image dir
+	image=$(kernel "${debug[@]}")
+	dir=$(module_dir "${debug[@]}" "${kunit[@]}")
+	with_lock "module-$(sha256sum <<<"$dir" | cut -c1-10)" \
+		module_build "$dir" "${image%/linux}" "${kunit[@]}"
+	printf '%s/vhost_pin.ko\n' "$dir"
+}
+
+module_build() {
+	local dir=$1 object_dir=$2 log=$1/build.log options=()
+	[[ -z ${3-} ]] || options+=(VPIN_KUNIT=y)
+	stage_sources "$dir"
+	# Objects of another kernel are no use.
+	if [[ $(cat "$dir/.kernel" 2>/dev/null) != "$object_dir" ]]; then
+		find "$dir" \( -name '*.o' -o -name '*.cmd' -o -name '*.ko' \) -delete
+		printf '%s\n' "$object_dir" >"$dir/.kernel"
+	fi
+	if ! kbuild "$object_dir" "$object_dir" -j"$(nproc)" M="$dir" W=1 \
+		"${options[@]}" modules >"$log" 2>&1; then
+		grep -E 'error|warning|Error|undefined' -A3 "$log" >&2 || cat "$log" >&2
+		die "vhost_pin.ko did not build: the whole log is $log"
+	fi
+	grep -E 'warning' -A3 "$log" >&2 || true
+}

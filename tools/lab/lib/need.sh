@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+# What the machine must have.  Root gets it installed, others are told.
+
+# need COMMAND[=PACKAGE]...
+need() {
+	local item missing=()
+	for item; do
+		command -v "${item%%=*}" >/dev/null || missing+=("${item#*=}")
+	done
+	((${#missing[@]})) || return 0
+	if ((EUID)); then
+		die "not installed here: ${missing[*]}" \
+			"as root: apt-get install ${missing[*]}"
+	fi
+	say "installing ${missing[*]}"
+	install_packages "${missing[@]}" ||
+		die "apt-get could not install ${missing[*]}; see above"
+}
+
+# A fresh machine may have no package lists yet: fetch them only then.
+install_packages() {
+	local get=(apt-get -qq -y -o Dpkg::Use-Pty=0 --no-install-recommends)
+	{
+		DEBIAN_FRONTEND=noninteractive "${get[@]}" install "$@" ||
+			{ "${get[@]}" update &&
+				DEBIAN_FRONTEND=noninteractive "${get[@]}" install "$@"; }
+	} </dev/null >&2
+}
+
+need_compiler() {
+	need gcc make=make flex bison bc xz=xz-utils rsync python3 \
+		ld=binutils flock=util-linux
+	[[ -e /usr/include/stdlib.h ]] || need libc6-dev
+}

@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+# Kernel sources: Debian's linux-source packages, unpacked once in the cache
+# and never written to afterwards.
+
+# The newest stable that was tested.  Mirrors drop old versions: then the
+# newest that they have is taken, with a notice.
+NEWEST_SERIES=7.3
+NEWEST_VERSION=7.3.4
+
+# source_tree [SERIES]: path of the unpacked sources of 6.1, 6.12 or the newest
+source_tree() {
+	local series=${1:-$NEWEST_SERIES} tree
+	tree=$(source_cached "$series")
+	if [[ -z $tree ]]; then
+		with_lock "source-$series" source_fetch "$series"
+		tree=$(source_cached "$series")
+	fi
+	[[ -n $tree ]] || tree=$(source_cached .)
+	[[ -n $tree ]] || die "no sources of Linux $series"
+	printf '%s\n' "$tree"
+}
+
+source_cached() {
+	local pattern="linux-$1.*"
+	[[ $1 == . ]] && pattern='linux-*'
+	find "$CACHE/src" -mindepth 1 -maxdepth 1 -name "$pattern" \
+		! -name '*.partial' 2>/dev/null | sort -V | tail -n 1
+}
+
+source_fetch() {
+	local series=$1 package version dir deb tree
+	[[ -z $(source_cached "$series") ]] || return 0
+	need dpkg-deb=dpkg tar xz=xz-utils
+	apt_ready
+	read -r package version < <(source_choose "$series") || true
+	[[ -n $package ]] || die "no mirror has sources of Linux $series"
+	series=${package#linux-source-}
+	version_short=${version%%-*}
+	[[ $series != "$NEWEST_SERIES" || $version_short == "$NEWEST_VERSION" ]] ||
+		say "NOTICE: tested with Linux $NEWEST_VERSION; the mirror has $version_short"
+
+	dir=$(mktemp -d "$CACHE/fetch.XXXXXX")
+	tree=$CACHE/src/linux-$version_short
+	deb=$(apt_fetch "$package=$version" "$dir")
+	say "unpacking $package $version (about 1.5 GB, half a minute)"
+	rm -rf "$tree.partial"
+	mkdir -p "$tree.partial"
+	dpkg-deb --fsys-tarfile "$deb" |
+		tar -xO "./usr/src/$package.tar.xz" |
+		xz -dc -T0 | tar -x -C "$tree.partial" --strip-components=1
+	mv "$tree.partial" "$tree"
+	rm -rf "$dir"
+}
+
+# Prints "PACKAGE VERSION": the pinned one if it is offered, else the newest
+# of the series; when the newest series itself is gone, the newest there is.
+source_choose() {
+	local package=linux-source-$1 version
+	if [[ $1 == "$NEWEST_SERIES" ]]; then
+		version=$(apt-cache "${APT_OPTIONS[@]}" madison "$package" |
+			awk -v want="$NEWEST_VERSION" \
+				'index($3, want "-") == 1 { print $3; exit }')
+	fi
+	version=${version:-$(apt_newest "$package")}
+	if [[ -z $version && $1 == "$NEWEST_SERIES" ]]; then
+		package=$(apt-cache "${APT_OPTIONS[@]}" pkgnames linux-source- |
+			grep -E '^linux-source-[0-9]+\.[0-9]+$' | sort -V | tail -n 1)
+		say "NOTICE: the mirror has no Linux $1 any more; taking $package"
+		version=$(apt_newest "$package")
+	fi
+	[[ -n $version ]] && printf '%s %s\n' "$package" "$version"
+}
