@@ -521,7 +521,7 @@ TEST(rings_at_any_place)
 	static const struct dev_options options[] = {
 		{ .ring_offset = 16 }, { .ring_offset = 4080, .queue_size = 1024 },
 		{ .iova = 1ULL << 40, .ring_offset = 2064 }, { .queue_size = 1024 },
-		{ .queue_size = 2 }, { .queue_size = 4, .direct = true },
+		{ .queue_size = 4 }, { .queue_size = 4, .direct = true },
 		{ .iova = ~0ULL - (8 * MIB) + 1 },
 	};
 	struct blk_request request;
