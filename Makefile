@@ -10,7 +10,13 @@ module: ## builds vhost_pin.ko against KDIR (default: the running kernel's heade
 tools: ## builds the CLI and the test programs into build/bin
 	$(MAKE) -C tools
 
+kunit: ## runs the KUnit suites in UML; KERNEL=6.1, or KERNEL_SRC=any/tree
+	tools/lab/lab kunit $(if $(KERNEL_SRC),--src $(KERNEL_SRC),$(KERNEL))
+
+shell: ## a prompt in the lab, where the module can be loaded
+	tools/lab/lab shell
+
 clean: ## removes what the build made in the tree
 	$(MAKE) -C $(KDIR) M=$(CURDIR) clean
 
-.PHONY: all module tools clean
+.PHONY: all module tools kunit shell clean
