@@ -23,7 +23,7 @@ enter() {
 			mkdir -p "$root$2"
 			mount --rbind "$1" "$root$2"
 			shift 2
-			((binds -= 1))
+			binds=$((binds - 1))
 		done
 		mount --rbind /dev "$root/dev"
 		mount -t proc proc "$root/proc"

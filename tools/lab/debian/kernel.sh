@@ -35,9 +35,10 @@ stock_kernel() {
 
 stock_kernel_cached() {
 	mkdir -p "$CACHE/stock"
-	find "$CACHE/stock" -mindepth 1 -maxdepth 1 -regextype egrep \
-		-regex ".*/linux-${2-$(stock_flavour "$1")}" |
-		sort -V | tail -n 1
+	find "$CACHE/stock" -mindepth 1 -maxdepth 1 -printf '%f\n' |
+		grep -xE "linux-$(stock_flavour "$1")" |
+		{ [[ -z ${2-} ]] && cat || grep -xF "linux-$2"; } |
+		sort -V | tail -n 1 | sed "s,^,$CACHE/stock/," || true
 }
 
 # stock_kernel_release DIR: what uname -r says in it
