@@ -16,7 +16,7 @@
 
 #include "blk.h"
 #include "dev.h"
-#include "pins.h"
+#include "host.h"
 
 #define DEPTH_MAX	256
 
@@ -237,7 +237,7 @@ static void zero_and_discard(void)
 
 int main(int argc, char *argv[])
 {
-	long pins = pins_held();
+	long pins = host_pins();
 	unsigned long fit;
 
 	parse(argc, argv);
@@ -263,11 +263,11 @@ int main(int argc, char *argv[])
 	if (!options.read_only)
 		zero_and_discard();
 
-	printf("%-12s %ld pages while running\n", "pins", pins_held() - pins);
+	printf("%-12s %ld pages while running\n", "pins", host_pins() - pins);
 	dev_close(&dev);
-	if (pins_held() != pins)
+	if (host_pins() != pins)
 		die("%ld pages are still pinned after the device is closed",
-		    pins_held() - pins);
+		    host_pins() - pins);
 	puts("ok");
 	return EXIT_SUCCESS;
 }

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <ctype.h>
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "host.h"
+
+static FILE *must_open(const char *path)
+{
+	FILE *file = fopen(path, "r");
+
+	if (!file) {
+		perror(path);
+		exit(EXIT_FAILURE);
+	}
+	return file;
+}
+
+long host_pins(void)
+{
+	long acquired = 0, released = 0;
+	char line[128];
+	FILE *file;
+
+	/* The counters are per CPU until someone asks for their sum. */
+	file = fopen("/proc/sys/vm/stat_refresh", "w");
+	if (file) {
+		fputs("1\n", file);
+		fclose(file);
+	}
+
+	file = must_open("/proc/vmstat");
+	while (fgets(line, sizeof(line), file)) {
+		sscanf(line, "nr_foll_pin_acquired %ld", &acquired);
+		sscanf(line, "nr_foll_pin_released %ld", &released);
+	}
+	fclose(file);
+	return acquired - released;
+}
+
+int host_workers(void)
+{
+	DIR *proc = opendir("/proc");
+	struct dirent *entry;
+	int workers = 0;
+
+	while ((entry = readdir(proc))) {
+		char path[300], name[32] = "";
+		FILE *file;
+
+		if (!isdigit((unsigned char)entry->d_name[0]))
+			continue;
+		snprintf(path, sizeof(path), "/proc/%s/comm", entry->d_name);
+		file = fopen(path, "r");
+		if (!file)
+			continue;
+		if (fgets(name, sizeof(name), file) && !strncmp(name, "vpin-", 5) &&
+		    isdigit((unsigned char)name[5]))
+			workers++;
+		fclose(file);
+	}
+	closedir(proc);
+	return workers;
+}
+
+int host_files(void)
+{
+	DIR *directory = opendir("/proc/self/fd");
+	int files = 0;
+
+	while (readdir(directory))
+		files++;
+	closedir(directory);
+	return files - 3;	/* ".", ".." and the directory itself */
+}
+
+long host_charged(void)
+{
+	FILE *file = must_open("/proc/self/status");
+	long charged = -1;
+	char line[128];
+
+	while (fgets(line, sizeof(line), file))
+		sscanf(line, "VmPin: %ld", &charged);
+	fclose(file);
+	return charged;
+}

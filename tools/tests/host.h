@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What vhost-pin holds of the host; all of it is given back at the end. */
+#ifndef VPIN_TESTS_HOST_H
+#define VPIN_TESTS_HOST_H
+
+/* Pages that the kernel holds pinned now (FOLL_PIN), by all of its users. */
+long host_pins(void);
+
+/* The module's worker threads. */
+int host_workers(void);
+
+/* Open files of this process. */
+int host_files(void);
+
+/* KiB charged to this process's RLIMIT_MEMLOCK as pinned (VmPin). */
+long host_charged(void);
+
+#endif
