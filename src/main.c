@@ -1,16 +1,37 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <linux/module.h>
+#include <vpin/init.h>
 
 static int __init vpin_init(void)
 {
+	int ret;
+
+	vpin_dev_debugfs_init();
+	ret = vpin_blk_init();
+	if (ret)
+		goto err_debugfs;
+	ret = vpin_chardev_init();
+	if (ret)
+		goto err_blk;
 	return 0;
+
+err_blk:
+	vpin_blk_exit();
+err_debugfs:
+	vpin_dev_debugfs_exit();
+	return ret;
 }
 
 static void __exit vpin_exit(void)
 {
+	vpin_chardev_exit();
+	vpin_blk_exit();
+	vpin_dev_debugfs_exit();
 }
 
 module_init(vpin_init);
 module_exit(vpin_exit);
 MODULE_DESCRIPTION("virtio devices served from pinned guest memory");
+MODULE_AUTHOR("The vhost-pin authors");
 MODULE_LICENSE("GPL");
+MODULE_VERSION("0.1.0");

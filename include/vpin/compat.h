@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What differs between the supported kernels.  The rest of the source reads as
+ * if only the newest one existed.
+ */
+#ifndef _VPIN_COMPAT_H
+#define _VPIN_COMPAT_H
+
+#include <linux/version.h>
+#include <linux/eventfd.h>
+#include <linux/vhost.h>
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 1, 0)
+#error "vhost-pin needs Linux 6.1 or newer"
+#endif
+
+#ifndef CONFIG_64BIT
+#error "vhost-pin reaches pinned pages through the direct map: 64-bit kernels only"
+#endif
+
+/* 6.8 dropped the count: every caller passed 1. */
+static inline void vpin_eventfd_signal(struct eventfd_ctx *ctx)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 8, 0)
+	eventfd_signal(ctx, 1);
+#else
+	eventfd_signal(ctx);
+#endif
+}
+
+/* The vhost ABI grew; what an older kernel's header lacks, in order of number. */
+#ifndef VHOST_VDPA_RESUME			/* 6.6 */
+#define VHOST_VDPA_RESUME		_IO(VHOST_VIRTIO, 0x7E)
+#endif
+#ifndef VHOST_VDPA_GET_VRING_DESC_GROUP		/* 6.7 */
+#define VHOST_VDPA_GET_VRING_DESC_GROUP	_IOWR(VHOST_VIRTIO, 0x7F, \
+					      struct vhost_vring_state)
+#endif
+#ifndef VHOST_VDPA_GET_VRING_SIZE		/* 6.9 */
+#define VHOST_VDPA_GET_VRING_SIZE	_IOWR(VHOST_VIRTIO, 0x82, \
+					      struct vhost_vring_state)
+#endif
+#ifndef VHOST_BACKEND_F_RESUME			/* 6.6 */
+#define VHOST_BACKEND_F_RESUME			0x5
+#endif
+#ifndef VHOST_BACKEND_F_ENABLE_AFTER_DRIVER_OK	/* 6.6 */
+#define VHOST_BACKEND_F_ENABLE_AFTER_DRIVER_OK	0x6
+#endif
+#ifndef VHOST_BACKEND_F_IOTLB_PERSIST		/* 6.7 */
+#define VHOST_BACKEND_F_IOTLB_PERSIST		0x8
+#endif
+
+#endif /* _VPIN_COMPAT_H */

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Descriptor tables and the chains in them (VIRTIO 1.2, 2.7).
+ *
+ * A table is a stretch of guest memory that holds descriptors: a queue's
+ * descriptor area, or an indirect table, whose base and size come from a
+ * descriptor.  A chain is walked once, by an iterator that reads each
+ * descriptor once, checks it, and hands out the copy; what the guest writes
+ * afterwards changes nothing.  Every operation that looks at a chain is a use
+ * of that iterator.
+ *
+ * A table is never changed after its init: any number of readers may use it at
+ * the same time.
+ */
+#ifndef _VPIN_DESC_H
+#define _VPIN_DESC_H
+
+#include <linux/types.h>
+#include <asm/byteorder.h>
+#include <linux/virtio_byteorder.h>
+#include <uapi/linux/virtio_ring.h>
+#include <vpin/snap.h>
+
+struct seq_file;
+
+/* Most entries that an index of 16 bits can reach. */
+#define VPIN_TABLE_MAX	65536
+
+/* One descriptor in the CPU's byte order. */
+struct vpin_desc {
+	u64 addr;	/* GPA */
+	u32 len;	/* bytes */
+	u16 flags;	/* VRING_DESC_F_* */
+	u16 next;	/* index in the same table, if VRING_DESC_F_NEXT */
+};
+
+/**
+ * struct vpin_desc_table - a descriptor table in guest memory
+ * @base_addr: GPA of descriptor 0
+ * @size: number of descriptors
+ * @snap: the address space that the table and its buffers are in
+ * @linear: kernel address of descriptor 0 if the table is one piece there;
+ *	else NULL, and each descriptor is translated
+ */
+struct vpin_desc_table {
+	u64 base_addr;
+	u32 size;
+	struct vpin_snap *snap;
+	void *linear;
+};
+
+/* A data buffer of a chain. */
+struct vpin_desc_buf {
+	u64 gpa;
+	u32 len;	/* bytes */
+	bool writable;	/* by the device */
+};
+
+int vpin_desc_table_init(struct vpin_desc_table *table, struct vpin_snap *snap,
+			 u64 base_addr, u32 size);
+void vpin_desc_table_fini(struct vpin_desc_table *table);
+void vpin_desc_table_clone(struct vpin_desc_table *to,
+			   const struct vpin_desc_table *from);
+
+/* Whether @table is usable: bound to an address space, not empty, base set. */
+static inline bool vpin_desc_table_is_valid(const struct vpin_desc_table *table)
+{
+	return table->snap && table->size;
+}
+
+/* Bytes of @table: 16 a descriptor. */
+static inline u64 vpin_desc_table_total_size(const struct vpin_desc_table *table)
+{
+	return (u64)table->size * sizeof(struct vring_desc);
+}
+
+int vpin_desc_addr(const struct vpin_desc_table *table, u32 index, u64 *gpa);
+int vpin_desc_read(const struct vpin_desc_table *table, u32 index,
+		   struct vpin_desc *desc);
+int vpin_desc_write(const struct vpin_desc_table *table, u32 index,
+		    const struct vpin_desc *desc);
+
+int vpin_desc_follow_chain(const struct vpin_desc_table *table, u16 head,
+			   struct vpin_desc *descs, u32 max);
+int vpin_desc_chain_length(const struct vpin_desc_table *table, u16 head,
+			   u32 *len);
+int vpin_desc_validate_chain(const struct vpin_desc_table *table, u16 head);
+int vpin_desc_get_data_buffers(const struct vpin_desc_table *table, u16 head,
+			       u32 device_type, struct vpin_desc_buf *bufs,
+			       u32 max);
+int vpin_desc_get_status_addr(const struct vpin_desc_table *table, u16 head,
+			      u64 *gpa);
+
+void vpin_desc_table_show(struct seq_file *m,
+			  const struct vpin_desc_table *table);
+void vpin_desc_table_dump(struct seq_file *m,
+			  const struct vpin_desc_table *table);
+
+/**
+ * struct vpin_chain_iter - one walk along a chain
+ * @table: where the next descriptor is read: the ring's table, then the
+ *	indirect one if the chain goes there
+ * @hint: last hit of translations
+ * @next: index of the next descriptor in @table
+ * @left: descriptors that the chain may still have
+ * @total: bytes so far
+ * @more: there is a next descriptor
+ * @indirect: @table is an indirect table
+ * @allow_indirect: VIRTIO_F_INDIRECT_DESC was negotiated
+ * @writing: a device-writable descriptor was seen
+ */
+struct vpin_chain_iter {
+	struct vpin_desc_table table;
+	struct vpin_hint *hint;
+	u32 next;
+	u32 left;
+	u32 total;
+	bool more;
+	bool indirect;
+	bool allow_indirect;
+	bool writing;
+};
+
+void vpin_chain_begin(struct vpin_chain_iter *iter,
+		      const struct vpin_desc_table *table,
+		      struct vpin_hint *hint, u16 head, bool allow_indirect);
+int vpin_chain_next(struct vpin_chain_iter *iter, struct vpin_desc *desc);
+
+/**
+ * struct vpin_chain - a chain that was walked: copies of its descriptors
+ * @descs: the caller's array; descriptors without a byte are left out
+ * @max: length of @descs; a ring's size is always enough
+ * @nr: descriptors; the readable ones come first
+ * @nr_readable: how many of them the device reads
+ * @readable: bytes that the device reads
+ * @writable: bytes that the device writes
+ */
+struct vpin_chain {
+	struct vpin_desc *descs;
+	u32 max;
+	u32 nr;
+	u32 nr_readable;
+	u32 readable;
+	u32 writable;
+};
+
+int vpin_chain_walk(struct vpin_chain *chain,
+		    const struct vpin_desc_table *table, struct vpin_hint *hint,
+		    u16 head, bool allow_indirect);
+
+/**
+ * struct vpin_cursor - a place in the bytes of one half of a chain
+ * @snap: the address space
+ * @hint: last hit of translations
+ * @desc: the descriptor it is in
+ * @end: one past the last descriptor of the half
+ * @offset: bytes into @desc
+ * @perm: what the half is used for, VPIN_PERM_*
+ */
+struct vpin_cursor {
+	const struct vpin_snap *snap;
+	struct vpin_hint *hint;
+	const struct vpin_desc *desc;
+	const struct vpin_desc *end;
+	u32 offset;
+	u32 perm;
+};
+
+void vpin_cursor_readable(struct vpin_cursor *cursor,
+			  const struct vpin_chain *chain,
+			  const struct vpin_snap *snap, struct vpin_hint *hint);
+void vpin_cursor_writable(struct vpin_cursor *cursor,
+			  const struct vpin_chain *chain,
+			  const struct vpin_snap *snap, struct vpin_hint *hint);
+void *vpin_cursor_next(struct vpin_cursor *cursor, u32 *len);
+int vpin_cursor_copy(struct vpin_cursor *cursor, void *buf, u32 len);
+void *vpin_chain_last_byte(const struct vpin_chain *chain,
+			   const struct vpin_snap *snap,
+			   struct vpin_hint *hint);
+
+#endif /* _VPIN_DESC_H */

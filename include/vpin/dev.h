@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A virtio device, whatever its type and whichever ABI drives it.
+ *
+ * A device type (struct vpin_dev_type) gives it its features, its config space
+ * and what its queues do; an ABI calls the vpin_dev_*() and vpin_vq_*() of this
+ * header, all with the device locked.
+ */
+#ifndef _VPIN_DEV_H
+#define _VPIN_DEV_H
+
+#include <linux/fs.h>
+#include <linux/mutex.h>
+#include <linux/spinlock.h>
+#include <linux/types.h>
+#include <uapi/linux/virtio_config.h>
+#include <vpin/mem.h>
+#include <vpin/vq.h>
+
+struct eventfd_ctx;
+struct vpin_attach;
+struct dentry;
+
+/**
+ * struct vpin_dev_type - what a type of device gives
+ * @id: VIRTIO_ID_*
+ * @name: for people
+ * @attach: makes @dev serve @backend: sets @features, @config, @config_size
+ *	and @priv of the device; returns 0 or an errno of VPIN_ATTACH
+ * @detach: undoes @attach; all queues are stopped
+ * @config_write: the driver wrote config space; the bytes lie within it, and
+ *	those that the type does not let a driver write are left alone
+ * @reset: the device was reset; all queues are stopped
+ * @vq_start: allocates what a queue needs to run; returns 0 or -ENOMEM
+ * @vq_stop: frees it; nothing is in flight
+ * @vq_run: takes up to so many chains (vpin_vq_take()) and starts them; returns
+ *	how many it took.  On the worker.
+ * @vq_end: an in-flight request (vpin_vq_complete()) ended: finishes it, sets
+ *	its @len.  Returns false if the type has sent it on its way again.  On
+ *	the worker.
+ */
+struct vpin_dev_type {
+	u32 id;
+	const char *name;
+	int (*attach)(struct vpin_dev *dev, const struct vpin_attach *args,
+		      struct file *backend);
+	void (*detach)(struct vpin_dev *dev);
+	void (*config_write)(struct vpin_dev *dev, u32 offset, const u8 *buf,
+			     u32 len);
+	void (*reset)(struct vpin_dev *dev);
+	int (*vq_start)(struct vpin_vq *vq);
+	void (*vq_stop)(struct vpin_vq *vq);
+	unsigned int (*vq_run)(struct vpin_vq *vq, unsigned int budget);
+	bool (*vq_end)(struct vpin_vq *vq, struct vpin_req *req);
+};
+
+/**
+ * struct vpin_dev - a virtio device
+ * @lock: serialises everything that an ABI asks for; guards all fields but
+ *	those below @config_call_lock
+ * @id: number of the device, for names and logs
+ * @type: what it is
+ * @priv: the type's own
+ * @mem: the guest's memory
+ * @owned: VHOST_SET_OWNER was called
+ * @status: VIRTIO_CONFIG_S_*, without NEEDS_RESET
+ * @suspended: between suspend and resume; no queue runs
+ * @offered: features offered to the driver, bit n is feature n
+ * @features: features that the driver took, a subset
+ * @backend_features: VHOST_BACKEND_F_* that the VMM took
+ * @config: config space, little-endian; written by the type only
+ * @config_size: its bytes
+ * @queue_size: largest ring, in descriptors
+ * @nr_vqs: number of queues
+ * @vqs: the queues
+ * @debugfs: its directory
+ * @config_call_lock: guards @config_call
+ * @config_call: signalled when config space or status changes by themselves
+ * @needs_reset: a queue broke
+ */
+struct vpin_dev {
+	struct mutex lock;
+	int id;
+	const struct vpin_dev_type *type;
+	void *priv;
+	struct vpin_mem mem;
+	bool owned;
+	u8 status;
+	bool suspended;
+	u64 offered;
+	u64 features;
+	u64 backend_features;
+	void *config;
+	u32 config_size;
+	u16 queue_size;
+	u16 nr_vqs;
+	struct vpin_vq *vqs;
+	struct dentry *debugfs;
+
+	spinlock_t config_call_lock;
+	struct eventfd_ctx *config_call;
+	bool needs_reset;
+};
+
+#define vpin_dev_notice(dev, fmt, ...) \
+	pr_notice_ratelimited("vhost_pin: device %d: " fmt, (dev)->id, \
+			      ##__VA_ARGS__)
+
+/* Most bytes of config space that a type may have. */
+#define VPIN_CONFIG_MAX	256
+
+/* Whether queues are served: DRIVER_OK, and not suspended. */
+static inline bool vpin_dev_is_running(const struct vpin_dev *dev)
+{
+	return dev->status & VIRTIO_CONFIG_S_DRIVER_OK && !dev->suspended;
+}
+
+/* Whether the driver took a feature. */
+static inline bool vpin_dev_has(const struct vpin_dev *dev, unsigned int feature)
+{
+	return dev->features & BIT_ULL(feature);
+}
+
+struct vpin_dev *vpin_dev_create(const struct vpin_dev_type *type,
+				 const struct vpin_attach *args,
+				 struct file *backend);
+void vpin_dev_destroy(struct vpin_dev *dev);
+
+int vpin_dev_set_owner(struct vpin_dev *dev);
+int vpin_dev_set_features(struct vpin_dev *dev, u64 features);
+u8 vpin_dev_get_status(struct vpin_dev *dev);
+int vpin_dev_set_status(struct vpin_dev *dev, u8 status);
+int vpin_dev_suspend(struct vpin_dev *dev);
+int vpin_dev_resume(struct vpin_dev *dev);
+void vpin_dev_set_config_call(struct vpin_dev *dev, struct eventfd_ctx *ctx);
+void vpin_dev_signal_config(struct vpin_dev *dev);
+void vpin_dev_fail(struct vpin_dev *dev);
+
+int vpin_dev_map(struct vpin_dev *dev, u64 gpa, u64 size, u64 uaddr, u32 perm);
+int vpin_dev_unmap(struct vpin_dev *dev, u64 gpa, u64 size);
+int vpin_dev_batch_end(struct vpin_dev *dev);
+
+void vpin_dev_debugfs_add(struct vpin_dev *dev);
+void vpin_dev_debugfs_del(struct vpin_dev *dev);
+
+#endif /* _VPIN_DEV_H */

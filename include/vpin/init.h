@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What the rooms need done when the module is loaded and unloaded. */
+#ifndef _VPIN_INIT_H
+#define _VPIN_INIT_H
+
+int vpin_chardev_init(void);
+void vpin_chardev_exit(void);
+int vpin_blk_init(void);
+void vpin_blk_exit(void);
+void vpin_dev_debugfs_init(void);
+void vpin_dev_debugfs_exit(void);
+
+#endif /* _VPIN_INIT_H */

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The guest's address space: user memory that is pinned when it is mapped and
+ * unpinned when the last user of it is gone.
+ *
+ * An address space is a chain of snapshots.  A change makes a new snapshot
+ * that shares the unchanged pins, and publishes it; who holds an older one
+ * keeps its pages pinned until he drops it.  Between vpin_mem_batch_begin()
+ * and vpin_mem_batch_end() changes gather in a snapshot of their own that
+ * readers do not see.
+ */
+#ifndef _VPIN_MEM_H
+#define _VPIN_MEM_H
+
+#include <linux/mutex.h>
+#include <vpin/snap.h>
+
+/* Most ranges of one address space; bounds what a VMM makes us allocate. */
+#define VPIN_MEM_RANGES_MAX	65536
+
+/**
+ * struct vpin_mem - a guest's address space
+ * @lock: serialises changes; guards all fields
+ * @mm: the owner, charged for pinned pages; NULL before vpin_mem_bind()
+ * @snap: what readers get
+ * @batch: what the open batch has made of it; NULL if none is open
+ */
+struct vpin_mem {
+	struct mutex lock;
+	struct mm_struct *mm;
+	struct vpin_snap *snap;
+	struct vpin_snap *batch;
+};
+
+int vpin_mem_init(struct vpin_mem *mem);
+void vpin_mem_fini(struct vpin_mem *mem);
+int vpin_mem_bind(struct vpin_mem *mem);
+
+int vpin_mem_map(struct vpin_mem *mem, u64 gpa, u64 size, u64 uaddr, u32 perm);
+int vpin_mem_unmap(struct vpin_mem *mem, u64 gpa, u64 size);
+int vpin_mem_batch_begin(struct vpin_mem *mem);
+void vpin_mem_batch_end(struct vpin_mem *mem);
+int vpin_mem_forgive(struct vpin_mem *mem);
+
+struct vpin_snap *vpin_mem_snap(struct vpin_mem *mem);
+
+/**
+ * struct vpin_window - guest memory as one linear piece of kernel addresses
+ * @addr: where its first byte is; NULL if the window is closed
+ * @vmapped: the mapping to undo; NULL if the pages were contiguous anyway
+ */
+struct vpin_window {
+	void *addr;
+	void *vmapped;
+};
+
+int vpin_window_open(struct vpin_window *window, const struct vpin_snap *snap,
+		     u64 gpa, u64 len, u32 perm);
+void vpin_window_close(struct vpin_window *window);
+
+/* The rooms' own: between the files of mem. */
+struct vpin_pin *vpin_pin_create(struct mm_struct *mm, u64 uaddr, u64 size,
+				 bool writable);
+void vpin_pin_put(struct vpin_pin *pin);
+struct vpin_snap *vpin_snap_empty(void);
+struct vpin_snap *vpin_snap_insert(const struct vpin_snap *old,
+				   const struct vpin_range *range);
+struct vpin_snap *vpin_snap_remove(const struct vpin_snap *old, u64 first,
+				   u64 last, bool only_failed);
+
+#endif /* _VPIN_MEM_H */

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The split ring (VIRTIO 1.2, 2.7): what the driver offers, what the device
+ * gives back, and who wants to be told.
+ *
+ * A ring belongs to one thread, its worker's: nothing in it is locked.  Its
+ * memory is three linear kernel mappings, so each access is a load or a store.
+ * The driver shares that memory and may write anything there at any time:
+ * every field is read once, checked, and used from the copy.
+ *
+ * Barriers.  Each is paired with one of the driver's:
+ *   avail->idx is loaded with acquire	<-> driver's write barrier between ring
+ *	entries and avail->idx: entries and descriptors are read after it
+ *   used->idx is stored with release	<-> driver's read barrier between
+ *	used->idx and entries: entries and data are visible before it
+ *   full barrier in vpin_ring_need_signal() <-> driver's, between storing
+ *	used_event (or flags) and loading used->idx: one of the two sees the
+ *	other's store
+ *   full barrier in vpin_ring_enable_kick() <-> driver's, between storing
+ *	avail->idx and loading avail_event (or flags): likewise
+ */
+#ifndef _VPIN_RING_H
+#define _VPIN_RING_H
+
+#include <linux/types.h>
+#include <asm/byteorder.h>
+#include <linux/virtio_byteorder.h>
+#include <uapi/linux/virtio_ring.h>
+
+/**
+ * struct vpin_ring - the device's side of a split ring
+ * @num: entries, a power of two
+ * @event_idx: VIRTIO_F_EVENT_IDX was negotiated
+ * @kick_enabled: the driver was asked to kick
+ * @signal_valid: @signalled means something
+ * @last_avail: index of the next entry to take
+ * @avail_idx: the driver's index, as last read
+ * @used_idx: index of the next used entry to write
+ * @used_published: what used->idx says
+ * @signalled: what used->idx said when the driver was last asked about signals
+ * @avail: the driver area
+ * @used: the device area
+ */
+struct vpin_ring {
+	u16 num;
+	bool event_idx;
+	bool kick_enabled;
+	bool signal_valid;
+	u16 last_avail;
+	u16 avail_idx;
+	u16 used_idx;
+	u16 used_published;
+	u16 signalled;
+	struct vring_avail *avail;
+	struct vring_used *used;
+};
+
+/* Bytes of the driver area and of the device area, with their event fields. */
+static inline u64 vpin_ring_avail_size(u16 num)
+{
+	return sizeof(struct vring_avail) + sizeof(__virtio16) * ((u64)num + 1);
+}
+
+static inline u64 vpin_ring_used_size(u16 num)
+{
+	return sizeof(struct vring_used) +
+	       sizeof(struct vring_used_elem) * (u64)num + sizeof(__virtio16);
+}
+
+void vpin_ring_init(struct vpin_ring *ring, u16 num, u16 base, bool event_idx);
+void vpin_ring_set_memory(struct vpin_ring *ring, struct vring_avail *avail,
+			  struct vring_used *used);
+
+int vpin_ring_take(struct vpin_ring *ring, u16 *head);
+void vpin_ring_untake(struct vpin_ring *ring);
+void vpin_ring_push(struct vpin_ring *ring, u16 head, u32 len);
+bool vpin_ring_publish(struct vpin_ring *ring);
+void vpin_ring_disable_kick(struct vpin_ring *ring);
+int vpin_ring_enable_kick(struct vpin_ring *ring);
+
+#endif /* _VPIN_RING_H */

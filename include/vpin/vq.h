@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A virtqueue: what the VMM set up, and, while it runs, the ring that its
+ * worker serves.
+ *
+ * While a queue runs, its worker owns the running half: the ABI changes it only
+ * through vpin_worker_call(), between two turns of the worker.  So nothing on
+ * the data path is locked.
+ */
+#ifndef _VPIN_VQ_H
+#define _VPIN_VQ_H
+
+#include <linux/llist.h>
+#include <linux/poll.h>
+#include <linux/wait.h>
+#include <vpin/desc.h>
+#include <vpin/mem.h>
+#include <vpin/ring.h>
+#include <vpin/worker.h>
+
+struct eventfd_ctx;
+struct file;
+struct vpin_dev;
+
+/* Chains taken in one turn before other items of the worker get theirs. */
+#define VPIN_VQ_BUDGET	64
+
+/**
+ * struct vpin_kick - an eventfd whose wake-ups queue a work item
+ * @file: the eventfd; NULL if none is set
+ * @worker: where the item is queued; NULL while not hooked
+ * @work: the item
+ * @wqh: the eventfd's wait queue
+ * @wait: our entry in it
+ * @table: finds @wqh
+ */
+struct vpin_kick {
+	struct file *file;
+	struct vpin_worker *worker;
+	struct vpin_work *work;
+	wait_queue_head_t *wqh;
+	wait_queue_entry_t wait;
+	poll_table table;
+};
+
+void vpin_kick_hook(struct vpin_kick *kick, struct vpin_worker *worker,
+		    struct vpin_work *work);
+void vpin_kick_unhook(struct vpin_kick *kick);
+
+/**
+ * struct vpin_view - guest memory as a queue sees it: one snapshot, and the
+ * ring's three areas in it
+ * @snap: the snapshot
+ * @desc: the descriptor area
+ * @avail: the driver area
+ * @used: the device area
+ * @users: requests in flight that translated through it, and 1 while it is the
+ *	queue's current one; the worker's, so a plain number
+ */
+struct vpin_view {
+	struct vpin_snap *snap;
+	struct vpin_window desc;
+	struct vpin_window avail;
+	struct vpin_window used;
+	unsigned int users;
+};
+
+/**
+ * struct vpin_req - a chain in flight; a device type's request begins with one
+ * @node: in the list of completed ones
+ * @view: what the chain was translated through
+ * @vq: its queue
+ * @len: bytes that the device wrote, for the used ring
+ * @head: the chain
+ */
+struct vpin_req {
+	struct llist_node node;
+	struct vpin_view *view;
+	struct vpin_vq *vq;
+	u32 len;
+	u16 head;
+};
+
+/**
+ * struct vpin_vq - a virtqueue
+ * @dev: its device
+ * @index: its number
+ * @num: entries of the ring; 0 until VHOST_SET_VRING_NUM
+ * @base: index of the next entry to take when the queue starts
+ * @addr_set: the three addresses are set; 0 is an address like any other
+ * @enabled: VHOST_VDPA_SET_VRING_ENABLE
+ * @desc_addr: GPA of the descriptor area
+ * @avail_addr: GPA of the driver area
+ * @used_addr: GPA of the device area
+ * @busyloop_us: VHOST_SET_VRING_BUSYLOOP_TIMEOUT; kept, not used yet
+ * @kick: how the driver's kicks arrive
+ * @worker: the thread that serves the queue; set while it runs
+ * @work: its item
+ * @idle: woken when the last request of a draining queue ends
+ * @priv: the device type's own
+ * @call: eventfd that tells the driver; the worker's while running
+ * @err: eventfd that tells the VMM of a broken ring; likewise
+ * @done: completed requests, from any context
+ * @ring: the ring
+ * @table: its descriptor area as a table
+ * @view: current view; NULL while the ring is not mapped: the queue waits
+ * @hint: last hit of translations
+ * @descs: copies of the descriptors of the chain at hand, @num of them
+ * @inflight: requests that have not ended
+ * @fetching: chains may be taken
+ * @broken: the ring cannot be trusted; nothing is taken until a reset
+ * @nr_chains: chains taken
+ * @nr_bad_chains: of them, malformed
+ * @nr_signals: signals sent to the driver
+ * @nr_runs: turns of the worker
+ */
+struct vpin_vq {
+	/* Set-up: the device's lock. */
+	struct vpin_dev *dev;
+	u16 index;
+	u16 num;
+	u16 base;
+	bool addr_set;
+	bool enabled;
+	u64 desc_addr;
+	u64 avail_addr;
+	u64 used_addr;
+	u32 busyloop_us;
+	struct vpin_kick kick;
+	struct vpin_worker *worker;
+	struct vpin_work work;
+	wait_queue_head_t idle;
+
+	/* Running: the worker's. */
+	void *priv;
+	struct eventfd_ctx *call;
+	struct eventfd_ctx *err;
+	struct llist_head done ____cacheline_aligned_in_smp;
+	struct vpin_ring ring ____cacheline_aligned_in_smp;
+	struct vpin_desc_table table;
+	struct vpin_view *view;
+	struct vpin_hint hint;
+	struct vpin_desc *descs;
+	unsigned int inflight;
+	bool fetching;
+	bool broken;
+	u64 nr_chains;
+	u64 nr_bad_chains;
+	u64 nr_signals;
+	u64 nr_runs;
+};
+
+/* For an ABI, with the device locked. */
+void vpin_vq_init(struct vpin_vq *vq, struct vpin_dev *dev, u16 index);
+void vpin_vq_fini(struct vpin_vq *vq);
+int vpin_vq_set_num(struct vpin_vq *vq, u32 num);
+int vpin_vq_set_addr(struct vpin_vq *vq, u64 desc, u64 avail, u64 used);
+int vpin_vq_set_base(struct vpin_vq *vq, u32 base);
+u16 vpin_vq_get_base(struct vpin_vq *vq);
+int vpin_vq_enable(struct vpin_vq *vq, bool enable);
+void vpin_vq_set_kick(struct vpin_vq *vq, struct file *file);
+void vpin_vq_set_call(struct vpin_vq *vq, struct eventfd_ctx *ctx);
+void vpin_vq_set_err(struct vpin_vq *vq, struct eventfd_ctx *ctx);
+
+/* For the device. */
+int vpin_vq_start(struct vpin_vq *vq);
+int vpin_vq_drain(struct vpin_vq *vq, bool killable);
+void vpin_vq_stop(struct vpin_vq *vqs, unsigned int nr);
+void vpin_vq_reset(struct vpin_vq *vqs, unsigned int nr);
+int vpin_vq_refresh(struct vpin_vq *vq, struct vpin_snap *snap);
+
+/* For a device type, on the worker; vpin_vq_complete() from any context. */
+int vpin_vq_take(struct vpin_vq *vq, struct vpin_chain *chain, u16 *head);
+void vpin_vq_return(struct vpin_vq *vq, u16 head, u32 len);
+void vpin_vq_begin(struct vpin_vq *vq, struct vpin_req *req, u16 head);
+void vpin_vq_complete(struct vpin_req *req);
+
+/* Between the files of the virtqueue. */
+struct vpin_view *vpin_view_create(struct vpin_vq *vq, struct vpin_snap *snap);
+void vpin_view_put(struct vpin_view *view);
+bool vpin_vq_work(struct vpin_work *work);
+
+#endif /* _VPIN_VQ_H */

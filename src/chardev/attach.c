@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * VPIN_ATTACH: the two tables that a new device type and a new ABI add a line
+ * to, and the check of the argument.
+ */
+#include <linux/err.h>
+#include <linux/file.h>
+#include <linux/log2.h>
+#include <linux/uaccess.h>
+#include <uapi/linux/vhost_pin.h>
+#include <vpin/types.h>
+#include "chardev.h"
+
+static const struct vpin_dev_type *const vpin_dev_types[] = {
+	&vpin_blk_type,
+};
+
+static const struct vpin_abi *const vpin_abis[] = {
+	&vpin_abi_vdpa,
+};
+
+static const struct vpin_dev_type *vpin_attach_type(const struct vpin_attach *args)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(vpin_dev_types); i++) {
+		if (vpin_dev_types[i]->id == args->device_type)
+			return vpin_dev_types[i];
+	}
+	return NULL;
+}
+
+static const struct vpin_abi *vpin_attach_abi(const struct vpin_attach *args)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(vpin_abis); i++) {
+		if (vpin_abis[i]->id == args->abi)
+			return vpin_abis[i];
+	}
+	return NULL;
+}
+
+/* Copies the argument, checks it and fills in the defaults. */
+static int vpin_attach_read(struct vpin_attach *args, void __user *arg)
+{
+	u32 size;
+	int ret;
+
+	if (get_user(size, (u32 __user *)arg))
+		return -EFAULT;
+	if (size < offsetofend(struct vpin_attach, reserved2))
+		return -EINVAL;
+	if (size > PAGE_SIZE)
+		return -E2BIG;
+	ret = copy_struct_from_user(args, sizeof(*args), arg, size);
+	if (ret)
+		return ret;
+
+	if (args->flags & ~VPIN_ATTACH_FLAGS)
+		return -EOPNOTSUPP;
+	if (args->reserved || args->reserved2)
+		return -EINVAL;
+	args->num_queues = args->num_queues ?: 1;
+	args->queue_size = args->queue_size ?: VPIN_QUEUE_SIZE_MAX;
+	if (args->num_queues > VPIN_QUEUES_MAX ||
+	    args->queue_size > VPIN_QUEUE_SIZE_MAX ||
+	    !is_power_of_2(args->queue_size))
+		return -EINVAL;
+	return 0;
+}
+
+long vpin_file_attach(struct vpin_file *vfile, void __user *arg)
+{
+	const struct vpin_dev_type *type;
+	const struct vpin_abi *abi;
+	struct vpin_attach args;
+	struct vpin_dev *dev;
+	struct file *backend;
+	long ret;
+
+	ret = vpin_attach_read(&args, arg);
+	if (ret)
+		return ret;
+	type = vpin_attach_type(&args);
+	abi = vpin_attach_abi(&args);
+	if (!type || !abi)
+		return -EOPNOTSUPP;
+	backend = fget(args.backend_fd);
+	if (!backend)
+		return -EBADF;
+
+	mutex_lock(&vfile->lock);
+	ret = -EBUSY;
+	if (vfile->dev)
+		goto out;
+	dev = vpin_dev_create(type, &args, backend);
+	ret = PTR_ERR_OR_ZERO(dev);
+	if (ret)
+		goto out;
+	vfile->abi = abi;
+	/* Whoever sees the device sees its ABI. */
+	smp_store_release(&vfile->dev, dev);
+out:
+	mutex_unlock(&vfile->lock);
+	fput(backend);
+	return ret;
+}

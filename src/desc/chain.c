@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A walked chain as the data path uses it: its descriptors in an array, and
+ * cursors over the bytes of its readable and of its writable half.
+ *
+ * Where a driver puts the borders between descriptors means nothing (VIRTIO
+ * 1.2, 2.7.4), so devices read and write through cursors and never look at
+ * single descriptors.
+ */
+#include <linux/errno.h>
+#include <linux/minmax.h>
+#include <linux/string.h>
+#include <vpin/desc.h>
+
+/**
+ * vpin_chain_walk - walks a chain and keeps copies of its descriptors
+ * @chain: out: the chain; its @descs and @max are the caller's
+ * @table: the ring's table
+ * @hint: last hit of translations
+ * @head: index of the first descriptor
+ * @allow_indirect: whether VIRTIO_F_INDIRECT_DESC was negotiated
+ *
+ * Descriptors of length 0 are dropped: the outcome is as if they were not
+ * there.
+ *
+ * Return: 0, vpin_chain_next()'s errors, or -EMSGSIZE if @descs is too small.
+ * After an error @chain holds what came before it.
+ */
+int vpin_chain_walk(struct vpin_chain *chain,
+		    const struct vpin_desc_table *table, struct vpin_hint *hint,
+		    u16 head, bool allow_indirect)
+{
+	struct vpin_chain_iter iter;
+	struct vpin_desc desc;
+	int ret;
+
+	chain->nr = 0;
+	chain->nr_readable = 0;
+	chain->readable = 0;
+	chain->writable = 0;
+
+	vpin_chain_begin(&iter, table, hint, head, allow_indirect);
+	while ((ret = vpin_chain_next(&iter, &desc)) > 0) {
+		if (unlikely(!desc.len))
+			continue;
+		if (unlikely(chain->nr == chain->max))
+			return -EMSGSIZE;
+		if (desc.flags & VRING_DESC_F_WRITE) {
+			chain->writable += desc.len;
+		} else {
+			chain->readable += desc.len;
+			chain->nr_readable++;
+		}
+		chain->descs[chain->nr++] = desc;
+	}
+	return ret;
+}
+
+/* A cursor at the first byte that the device reads. */
+void vpin_cursor_readable(struct vpin_cursor *cursor,
+			  const struct vpin_chain *chain,
+			  const struct vpin_snap *snap, struct vpin_hint *hint)
+{
+	*cursor = (struct vpin_cursor) {
+		.snap = snap,
+		.hint = hint,
+		.desc = chain->descs,
+		.end = chain->descs + chain->nr_readable,
+		.perm = VPIN_PERM_READ,
+	};
+}
+
+/* A cursor at the first byte that the device writes. */
+void vpin_cursor_writable(struct vpin_cursor *cursor,
+			  const struct vpin_chain *chain,
+			  const struct vpin_snap *snap, struct vpin_hint *hint)
+{
+	*cursor = (struct vpin_cursor) {
+		.snap = snap,
+		.hint = hint,
+		.desc = chain->descs + chain->nr_readable,
+		.end = chain->descs + chain->nr,
+		.perm = VPIN_PERM_WRITE,
+	};
+}
+
+/**
+ * vpin_cursor_next - the next contiguous piece, and steps over it
+ * @cursor: the cursor
+ * @len: in: bytes wanted, not 0; out: bytes of the piece, at least 1
+ *
+ * Return: its kernel address, valid as long as the snapshot is held, or NULL
+ * at the end of the half and where the memory is not mapped as it is used.
+ */
+void *vpin_cursor_next(struct vpin_cursor *cursor, u32 *len)
+{
+	const struct vpin_desc *desc = cursor->desc;
+	void *addr;
+	u64 n;
+
+	if (unlikely(desc == cursor->end))
+		return NULL;
+	n = min(*len, desc->len - cursor->offset);
+	addr = vpin_snap_resolve(cursor->snap, cursor->hint,
+				 desc->addr + cursor->offset, &n, cursor->perm);
+	if (unlikely(!addr))
+		return NULL;
+
+	cursor->offset += n;
+	if (cursor->offset == desc->len) {
+		cursor->desc++;
+		cursor->offset = 0;
+	}
+	*len = n;
+	return addr;
+}
+
+/**
+ * vpin_cursor_copy - copies between a buffer and the next bytes
+ * @cursor: the cursor: a readable one fills @buf, a writable one is filled
+ *	from it
+ * @buf: the buffer
+ * @len: bytes
+ *
+ * Return: 0; -EFAULT if the half ends before, or is not mapped; a part may have
+ * been copied then.
+ */
+int vpin_cursor_copy(struct vpin_cursor *cursor, void *buf, u32 len)
+{
+	while (len) {
+		u32 n = len;
+		void *addr = vpin_cursor_next(cursor, &n);
+
+		if (!addr)
+			return -EFAULT;
+		if (cursor->perm == VPIN_PERM_WRITE)
+			memcpy(addr, buf, n);
+		else
+			memcpy(buf, addr, n);
+		buf += n;
+		len -= n;
+	}
+	return 0;
+}
+
+/**
+ * vpin_chain_last_byte - where the last byte is that the device writes
+ * @chain: the chain
+ * @snap: the address space
+ * @hint: last hit of translations
+ *
+ * Return: its kernel address, or NULL if the device writes nothing, or it is
+ * not mapped for writing.
+ */
+void *vpin_chain_last_byte(const struct vpin_chain *chain,
+			   const struct vpin_snap *snap,
+			   struct vpin_hint *hint)
+{
+	const struct vpin_desc *last;
+	u64 len = 1;
+
+	if (unlikely(chain->nr == chain->nr_readable))
+		return NULL;
+	last = &chain->descs[chain->nr - 1];
+	return vpin_snap_resolve(snap, hint, last->addr + (last->len - 1), &len,
+				 VPIN_PERM_WRITE);
+}

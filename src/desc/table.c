@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The descriptor table: where it is, and its descriptors one by one.
+ */
+#include <linux/errno.h>
+#include <linux/nospec.h>
+#include <linux/string.h>
+#include <vpin/desc.h>
+
+/**
+ * vpin_desc_table_init - binds a table to a stretch of guest memory
+ * @table: the table
+ * @snap: the address space; the table takes a reference
+ * @base_addr: GPA of descriptor 0, a multiple of 16 (VIRTIO 1.2, 2.7); 0 is an
+ *	address like any other
+ * @size: descriptors, 1 to 65536
+ *
+ * Return: 0, or, and then the table is not bound,
+ *  -ENODEV	no address space
+ *  -EINVAL	no descriptor, too many, not aligned, or the table wraps
+ *  -EFAULT	not mapped for reading as a whole
+ */
+int vpin_desc_table_init(struct vpin_desc_table *table, struct vpin_snap *snap,
+			 u64 base_addr, u32 size)
+{
+	u64 bytes = (u64)size * sizeof(struct vring_desc);
+	struct vpin_hint hint = {};
+	u64 len = bytes;
+
+	memset(table, 0, sizeof(*table));
+	if (!snap)
+		return -ENODEV;
+	if (!size || size > VPIN_TABLE_MAX)
+		return -EINVAL;
+	if (base_addr % VRING_DESC_ALIGN_SIZE ||
+	    base_addr + (bytes - 1) < base_addr)
+		return -EINVAL;
+	if (vpin_snap_check(snap, base_addr, bytes, VPIN_PERM_READ))
+		return -EFAULT;
+
+	table->base_addr = base_addr;
+	table->size = size;
+	table->snap = vpin_snap_get(snap);
+	table->linear = vpin_snap_resolve(snap, &hint, base_addr, &len,
+					  VPIN_PERM_READ);
+	if (len < bytes)
+		table->linear = NULL;
+	return 0;
+}
+
+/* Drops the reference on the address space; the table is then not bound. */
+void vpin_desc_table_fini(struct vpin_desc_table *table)
+{
+	vpin_snap_put(table->snap);
+	memset(table, 0, sizeof(*table));
+}
+
+/* A copy with a reference of its own on the address space. */
+void vpin_desc_table_clone(struct vpin_desc_table *to,
+			   const struct vpin_desc_table *from)
+{
+	*to = *from;
+	if (to->snap)
+		vpin_snap_get(to->snap);
+}
+
+/**
+ * vpin_desc_addr - where a descriptor is
+ * @table: the table
+ * @index: which one
+ * @gpa: out: its GPA
+ *
+ * Return: 0; -ENODEV if the table is not bound; -EINVAL beyond its size.
+ */
+int vpin_desc_addr(const struct vpin_desc_table *table, u32 index, u64 *gpa)
+{
+	if (!vpin_desc_table_is_valid(table))
+		return -ENODEV;
+	if (index >= table->size)
+		return -EINVAL;
+	*gpa = table->base_addr + (u64)index * sizeof(struct vring_desc);
+	return 0;
+}
+
+/**
+ * vpin_desc_read - copies one descriptor
+ * @table: the table
+ * @index: which one
+ * @desc: out: the copy, in the CPU's byte order
+ *
+ * Nothing is checked but the index.  Guest memory is read once.
+ *
+ * Return: 0; -ENODEV if the table is not bound; -EINVAL beyond its size;
+ * -EFAULT if it is not mapped.
+ */
+int vpin_desc_read(const struct vpin_desc_table *table, u32 index,
+		   struct vpin_desc *desc)
+{
+	struct vring_desc wire;
+
+	if (unlikely(!vpin_desc_table_is_valid(table)))
+		return -ENODEV;
+	if (unlikely(index >= table->size))
+		return -EINVAL;
+	index = array_index_nospec(index, table->size);
+
+	if (likely(table->linear)) {
+		const struct vring_desc *from = table->linear;
+
+		/* Whole words, once each: the guest may be writing them. */
+		wire.addr = READ_ONCE(from[index].addr);
+		wire.len = READ_ONCE(from[index].len);
+		wire.flags = READ_ONCE(from[index].flags);
+		wire.next = READ_ONCE(from[index].next);
+	} else {
+		struct vpin_hint hint = {};
+		u64 gpa = table->base_addr + (u64)index * sizeof(wire);
+
+		if (vpin_snap_read(table->snap, &hint, gpa, &wire, sizeof(wire)))
+			return -EFAULT;
+	}
+
+	desc->addr = __virtio64_to_cpu(true, wire.addr);
+	desc->len = __virtio32_to_cpu(true, wire.len);
+	desc->flags = __virtio16_to_cpu(true, wire.flags);
+	desc->next = __virtio16_to_cpu(true, wire.next);
+	return 0;
+}
+
+/**
+ * vpin_desc_write - writes one descriptor
+ * @table: the table
+ * @index: which one
+ * @desc: what is written, in the CPU's byte order
+ *
+ * A device never writes its driver's table: this is for tests and for tools
+ * that stand in for a driver.
+ *
+ * Return: 0; -ENODEV if the table is not bound; -EINVAL beyond its size;
+ * -EFAULT if it is not mapped for writing.
+ */
+int vpin_desc_write(const struct vpin_desc_table *table, u32 index,
+		    const struct vpin_desc *desc)
+{
+	struct vring_desc wire = {
+		.addr = __cpu_to_virtio64(true, desc->addr),
+		.len = __cpu_to_virtio32(true, desc->len),
+		.flags = __cpu_to_virtio16(true, desc->flags),
+		.next = __cpu_to_virtio16(true, desc->next),
+	};
+	struct vpin_hint hint = {};
+	u64 gpa;
+	int ret;
+
+	ret = vpin_desc_addr(table, index, &gpa);
+	if (ret)
+		return ret;
+	return vpin_snap_write(table->snap, &hint, gpa, &wire, sizeof(wire));
+}

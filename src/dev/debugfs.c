@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * debugfs: vhost_pin/<device>/state, what a device is doing, and
+ * vhost_pin/<device>/descriptors, the descriptor areas of its running queues.
+ */
+#include <linux/debugfs.h>
+#include <linux/seq_file.h>
+#include <vpin/dev.h>
+#include <vpin/init.h>
+
+static struct dentry *vpin_debugfs;
+
+static void vpin_debugfs_show_vq(struct seq_file *m, const struct vpin_vq *vq)
+{
+	seq_printf(m, "queue %u: %s%s, num %u, base %u, desc %#llx, driver %#llx, device %#llx\n",
+		   vq->index, vq->enabled ? "enabled" : "disabled",
+		   !vq->worker ? "" : vq->broken ? ", broken" :
+		   vq->view ? ", running" : ", waiting for its memory",
+		   vq->num, vq->base, vq->desc_addr, vq->avail_addr,
+		   vq->used_addr);
+	seq_printf(m, "  chains %llu, malformed %llu, signals %llu, turns %llu, in flight %u\n",
+		   vq->nr_chains, vq->nr_bad_chains, vq->nr_signals,
+		   vq->nr_runs, READ_ONCE(vq->inflight));
+}
+
+static int vpin_debugfs_state_show(struct seq_file *m, void *unused)
+{
+	struct vpin_dev *dev = m->private;
+	struct vpin_snap *snap;
+	u64 pages = 0;
+	u32 i;
+
+	mutex_lock(&dev->lock);
+	seq_printf(m, "type %s, status %#x%s, features %#llx of %#llx\n",
+		   dev->type->name, vpin_dev_get_status(dev),
+		   dev->suspended ? " (suspended)" : "", dev->features,
+		   dev->offered);
+	snap = vpin_mem_snap(&dev->mem);
+	for (i = 0; i < snap->nr; i++) {
+		if (snap->ranges[i].pin)
+			pages += snap->ranges[i].pin->nr_pages;
+	}
+	seq_printf(m, "memory: %u ranges, %u failed, %llu pages pinned\n",
+		   snap->nr, snap->nr_failed, pages);
+	vpin_snap_put(snap);
+	for (i = 0; i < dev->nr_vqs; i++)
+		vpin_debugfs_show_vq(m, &dev->vqs[i]);
+	mutex_unlock(&dev->lock);
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(vpin_debugfs_state);
+
+static int vpin_debugfs_descriptors_show(struct seq_file *m, void *unused)
+{
+	struct vpin_dev *dev = m->private;
+	u32 i;
+
+	mutex_lock(&dev->lock);
+	for (i = 0; i < dev->nr_vqs; i++) {
+		/* With the lock held the current view stays current. */
+		if (!dev->vqs[i].view)
+			continue;
+		seq_printf(m, "queue %u: ", i);
+		vpin_desc_table_dump(m, &dev->vqs[i].table);
+	}
+	mutex_unlock(&dev->lock);
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(vpin_debugfs_descriptors);
+
+void vpin_dev_debugfs_add(struct vpin_dev *dev)
+{
+	char name[16];
+
+	snprintf(name, sizeof(name), "%d", dev->id);
+	dev->debugfs = debugfs_create_dir(name, vpin_debugfs);
+	debugfs_create_file("state", 0400, dev->debugfs, dev,
+			    &vpin_debugfs_state_fops);
+	debugfs_create_file("descriptors", 0400, dev->debugfs, dev,
+			    &vpin_debugfs_descriptors_fops);
+}
+
+void vpin_dev_debugfs_del(struct vpin_dev *dev)
+{
+	debugfs_remove(dev->debugfs);
+}
+
+void vpin_dev_debugfs_init(void)
+{
+	vpin_debugfs = debugfs_create_dir("vhost_pin", NULL);
+}
+
+void vpin_dev_debugfs_exit(void)
+{
+	debugfs_remove(vpin_debugfs);
+}

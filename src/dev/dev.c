@@ -1,0 +1,352 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A virtio device: its state machine (VIRTIO 1.2, 2.1 and 3.1), its features
+ * and its memory.
+ *
+ * Queues run while the status has DRIVER_OK and the device is not suspended.
+ */
+#include <linux/err.h>
+#include <linux/eventfd.h>
+#include <linux/idr.h>
+#include <linux/slab.h>
+#include <uapi/linux/vhost_pin.h>
+#include <vpin/compat.h>
+#include <vpin/dev.h>
+
+static DEFINE_IDA(vpin_dev_ids);
+
+/**
+ * vpin_dev_create - a device of a type, served from a backend
+ * @type: the type
+ * @args: VPIN_ATTACH's argument; its queue numbers are checked
+ * @backend: the backend; the type takes its own reference
+ *
+ * Return: the device, or ERR_PTR with an errno of VPIN_ATTACH.
+ */
+struct vpin_dev *vpin_dev_create(const struct vpin_dev_type *type,
+				 const struct vpin_attach *args,
+				 struct file *backend)
+{
+	struct vpin_dev *dev;
+	unsigned int i;
+	int ret;
+
+	dev = kzalloc(sizeof(*dev), GFP_KERNEL_ACCOUNT);
+	if (!dev)
+		return ERR_PTR(-ENOMEM);
+	mutex_init(&dev->lock);
+	spin_lock_init(&dev->config_call_lock);
+	dev->type = type;
+	dev->queue_size = args->queue_size;
+	dev->nr_vqs = args->num_queues;
+
+	ret = -ENOMEM;
+	dev->vqs = kvcalloc(dev->nr_vqs, sizeof(*dev->vqs), GFP_KERNEL_ACCOUNT);
+	if (!dev->vqs)
+		goto err_dev;
+	for (i = 0; i < dev->nr_vqs; i++)
+		vpin_vq_init(&dev->vqs[i], dev, i);
+
+	ret = ida_alloc(&vpin_dev_ids, GFP_KERNEL);
+	if (ret < 0)
+		goto err_vqs;
+	dev->id = ret;
+	ret = vpin_mem_init(&dev->mem);
+	if (ret)
+		goto err_id;
+	ret = type->attach(dev, args, backend);
+	if (ret)
+		goto err_mem;
+	vpin_dev_debugfs_add(dev);
+	return dev;
+
+err_mem:
+	vpin_mem_fini(&dev->mem);
+err_id:
+	ida_free(&vpin_dev_ids, dev->id);
+err_vqs:
+	kvfree(dev->vqs);
+err_dev:
+	mutex_destroy(&dev->lock);
+	kfree(dev);
+	return ERR_PTR(ret);
+}
+
+/* Queues stopped, set-up forgotten; memory and eventfds stay. */
+static void vpin_dev_reset(struct vpin_dev *dev)
+{
+	lockdep_assert_held(&dev->lock);
+	vpin_vq_reset(dev->vqs, dev->nr_vqs);
+	dev->status = 0;
+	dev->suspended = false;
+	dev->features = 0;
+	WRITE_ONCE(dev->needs_reset, false);
+	if (dev->type->reset)
+		dev->type->reset(dev);
+	/*
+	 * A failed map is remembered to keep the device from starting; a VMM
+	 * that resets starts over.  Without memory it stays remembered.
+	 */
+	vpin_mem_forgive(&dev->mem);
+}
+
+/**
+ * vpin_dev_destroy - stops, unmaps and frees a device
+ * @dev: the device; no one else uses it
+ *
+ * Waits for what is in flight; cannot fail.
+ */
+void vpin_dev_destroy(struct vpin_dev *dev)
+{
+	unsigned int i;
+
+	/* 1. No one looks at it any more. */
+	vpin_dev_debugfs_del(dev);
+	/* 2. Nothing runs and nothing is in flight. */
+	mutex_lock(&dev->lock);
+	vpin_dev_reset(dev);
+	mutex_unlock(&dev->lock);
+	/* 3. No one is told of anything. */
+	for (i = 0; i < dev->nr_vqs; i++)
+		vpin_vq_fini(&dev->vqs[i]);
+	vpin_dev_set_config_call(dev, NULL);
+	/* 4. The backend, the pins, the rest: in reverse order of creation. */
+	dev->type->detach(dev);
+	vpin_mem_fini(&dev->mem);
+	ida_free(&vpin_dev_ids, dev->id);
+	kvfree(dev->vqs);
+	mutex_destroy(&dev->lock);
+	kfree(dev);
+}
+
+/**
+ * vpin_dev_set_owner - makes the caller the one whose memory is mapped
+ * @dev: the device
+ *
+ * Return: 0, or -EBUSY if there is an owner, even the caller.
+ */
+int vpin_dev_set_owner(struct vpin_dev *dev)
+{
+	int ret;
+
+	lockdep_assert_held(&dev->lock);
+	ret = vpin_mem_bind(&dev->mem);
+	if (!ret)
+		dev->owned = true;
+	return ret;
+}
+
+/**
+ * vpin_dev_set_features - what the driver took of the offer
+ * @dev: the device
+ * @features: the driver's bits; those not offered are dropped, since QEMU sets
+ *	bits of its own
+ *
+ * Return: 0; -EBUSY if FEATURES_OK is set and the set would change.
+ */
+int vpin_dev_set_features(struct vpin_dev *dev, u64 features)
+{
+	lockdep_assert_held(&dev->lock);
+	features &= dev->offered;
+	if (dev->status & VIRTIO_CONFIG_S_FEATURES_OK &&
+	    features != dev->features)
+		return -EBUSY;
+	dev->features = features;
+	return 0;
+}
+
+u8 vpin_dev_get_status(struct vpin_dev *dev)
+{
+	lockdep_assert_held(&dev->lock);
+	return dev->status | (READ_ONCE(dev->needs_reset) ?
+			      VIRTIO_CONFIG_S_NEEDS_RESET : 0);
+}
+
+static void vpin_dev_stop(struct vpin_dev *dev)
+{
+	vpin_vq_stop(dev->vqs, dev->nr_vqs);
+}
+
+static int vpin_dev_start(struct vpin_dev *dev)
+{
+	struct vpin_snap *snap = vpin_mem_snap(&dev->mem);
+	bool holes = snap->nr_failed;
+	unsigned int i;
+	int ret;
+
+	vpin_snap_put(snap);
+	if (holes) {
+		vpin_dev_notice(dev, "will not start: part of the guest's memory could not be pinned\n");
+		return -EFAULT;
+	}
+
+	for (i = 0; i < dev->nr_vqs; i++) {
+		ret = vpin_vq_start(&dev->vqs[i]);
+		if (ret) {
+			vpin_dev_stop(dev);
+			return ret;
+		}
+	}
+	return 0;
+}
+
+/**
+ * vpin_dev_set_status - the driver writes the status
+ * @dev: the device
+ * @status: VIRTIO_CONFIG_S_*; 0 resets.  Any superset of what is set is taken,
+ *	in one step or in several, as vhost-vdpa does it.
+ *
+ * Return: 0; -EINVAL if a bit is cleared without a reset; with DRIVER_OK,
+ * -EFAULT if a map failed, and vpin_vq_start()'s: the status is unchanged then.
+ */
+int vpin_dev_set_status(struct vpin_dev *dev, u8 status)
+{
+	int ret;
+
+	lockdep_assert_held(&dev->lock);
+	if (!status) {
+		vpin_dev_reset(dev);
+		return 0;
+	}
+	status &= ~VIRTIO_CONFIG_S_NEEDS_RESET;
+	if (dev->status & ~status)
+		return -EINVAL;
+	if (status & ~dev->status & VIRTIO_CONFIG_S_DRIVER_OK) {
+		ret = vpin_dev_start(dev);
+		if (ret)
+			return ret;
+	}
+	dev->status = status;
+	return 0;
+}
+
+/**
+ * vpin_dev_suspend - stops serving, with nothing in flight and nothing lost
+ * @dev: the device; not started, or suspended: nothing happens
+ *
+ * Afterwards each queue's base says where it goes on.
+ *
+ * Return: 0; -EINTR if killed.
+ */
+int vpin_dev_suspend(struct vpin_dev *dev)
+{
+	unsigned int i;
+	int ret;
+
+	lockdep_assert_held(&dev->lock);
+	if (!vpin_dev_is_running(dev))
+		return 0;
+	for (i = 0; i < dev->nr_vqs; i++) {
+		ret = vpin_vq_drain(&dev->vqs[i], true);
+		if (ret)
+			return ret;
+	}
+	vpin_dev_stop(dev);
+	dev->suspended = true;
+	return 0;
+}
+
+/**
+ * vpin_dev_resume - goes on after a suspend
+ * @dev: the device; not suspended: nothing happens
+ *
+ * Return: 0, or as DRIVER_OK in vpin_dev_set_status(): it stays suspended then.
+ */
+int vpin_dev_resume(struct vpin_dev *dev)
+{
+	int ret;
+
+	lockdep_assert_held(&dev->lock);
+	if (!dev->suspended)
+		return 0;
+	ret = vpin_dev_start(dev);
+	if (!ret)
+		dev->suspended = false;
+	return ret;
+}
+
+/* VHOST_VDPA_SET_CONFIG_CALL; @ctx's reference goes to the device. */
+void vpin_dev_set_config_call(struct vpin_dev *dev, struct eventfd_ctx *ctx)
+{
+	spin_lock(&dev->config_call_lock);
+	swap(dev->config_call, ctx);
+	spin_unlock(&dev->config_call_lock);
+	if (ctx)
+		eventfd_ctx_put(ctx);
+}
+
+/* Tells the driver that config space or status changed. */
+void vpin_dev_signal_config(struct vpin_dev *dev)
+{
+	spin_lock(&dev->config_call_lock);
+	if (dev->config_call)
+		vpin_eventfd_signal(dev->config_call);
+	spin_unlock(&dev->config_call_lock);
+}
+
+/* A queue broke: the driver has to reset.  Context: a worker. */
+void vpin_dev_fail(struct vpin_dev *dev)
+{
+	WRITE_ONCE(dev->needs_reset, true);
+	vpin_dev_signal_config(dev);
+}
+
+/* Lets the queues that run see what memory is now. */
+static int vpin_dev_refresh(struct vpin_dev *dev)
+{
+	struct vpin_snap *snap = vpin_mem_snap(&dev->mem);
+	unsigned int i;
+	int ret = 0;
+
+	lockdep_assert_held(&dev->lock);
+	for (i = 0; i < dev->nr_vqs; i++)
+		ret = vpin_vq_refresh(&dev->vqs[i], snap) ?: ret;
+	vpin_snap_put(snap);
+	return ret;
+}
+
+/**
+ * vpin_dev_map - vpin_mem_map() for a device whose queues may run
+ * @dev: the device
+ * @gpa: first GPA
+ * @size: bytes
+ * @uaddr: the caller's address
+ * @perm: VPIN_PERM_*
+ *
+ * Return: vpin_mem_map()'s.
+ */
+int vpin_dev_map(struct vpin_dev *dev, u64 gpa, u64 size, u64 uaddr, u32 perm)
+{
+	int ret = vpin_mem_map(&dev->mem, gpa, size, uaddr, perm);
+
+	if (ret) {
+		vpin_dev_notice(dev, "cannot map %#llx bytes at %#llx (%d)%s\n",
+				size, gpa, ret,
+				ret == -ENOMEM ? ": is RLIMIT_MEMLOCK large enough?" : "");
+		return ret;
+	}
+	return vpin_dev_refresh(dev);
+}
+
+/**
+ * vpin_dev_unmap - vpin_mem_unmap() for a device whose queues may run
+ * @dev: the device
+ * @gpa: first GPA
+ * @size: bytes
+ *
+ * When it returns, no new access goes through what was unmapped.  What the
+ * backend is transferring keeps its pages until it is through.
+ *
+ * Return: vpin_mem_unmap()'s.
+ */
+int vpin_dev_unmap(struct vpin_dev *dev, u64 gpa, u64 size)
+{
+	return vpin_mem_unmap(&dev->mem, gpa, size) ?: vpin_dev_refresh(dev);
+}
+
+/* vpin_mem_batch_end() for a device whose queues may run. */
+int vpin_dev_batch_end(struct vpin_dev *dev)
+{
+	vpin_mem_batch_end(&dev->mem);
+	return vpin_dev_refresh(dev);
+}

@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A running virtqueue: what its worker does in a turn.
+ *
+ * A turn gives ended requests back, takes and starts new ones, shows the driver
+ * in one go what became of them, and, when there is nothing more to take, asks
+ * to be kicked.
+ */
+#include <linux/rcupdate.h>
+#include <uapi/linux/virtio_ring.h>
+#include <vpin/compat.h>
+#include <vpin/dev.h>
+
+/* Latches a queue whose ring makes no sense; the guest must reset to go on. */
+static void vpin_vq_break(struct vpin_vq *vq, const char *why)
+{
+	vq->broken = true;
+	vpin_dev_notice(vq->dev, "queue %u is broken: %s; waiting for a reset\n",
+			vq->index, why);
+	if (vq->err)
+		vpin_eventfd_signal(vq->err);
+	vpin_dev_fail(vq->dev);
+}
+
+/**
+ * vpin_vq_take - takes and walks the next chain
+ * @vq: the queue
+ * @chain: out: the chain; its descriptors are good until the next call
+ * @head: out: what to return it with
+ *
+ * Return: 1 with a chain; 0 if there is none, or the ring broke; the walk's
+ * error for a malformed chain, which has been given back to the driver with a
+ * used length of 0 and counts as one of the budget.
+ */
+int vpin_vq_take(struct vpin_vq *vq, struct vpin_chain *chain, u16 *head)
+{
+	bool indirect = vpin_dev_has(vq->dev, VIRTIO_RING_F_INDIRECT_DESC);
+	int ret;
+
+	ret = vpin_ring_take(&vq->ring, head);
+	if (unlikely(ret < 0))
+		vpin_vq_break(vq, "the driver's ring index or entry is out of range");
+	if (ret <= 0)
+		return 0;
+
+	vq->nr_chains++;
+	chain->descs = vq->descs;
+	chain->max = vq->num;
+	ret = vpin_chain_walk(chain, &vq->table, &vq->hint, *head, indirect);
+	if (likely(!ret))
+		return 1;
+
+	vq->nr_bad_chains++;
+	vpin_dev_notice(vq->dev, "queue %u: chain at %u is malformed (%d)\n",
+			vq->index, *head, ret);
+	vpin_vq_return(vq, *head, 0);
+	return ret;
+}
+
+/**
+ * vpin_vq_return - gives a chain back that never got in flight
+ * @vq: the queue
+ * @head: as taken
+ * @len: bytes written into it
+ */
+void vpin_vq_return(struct vpin_vq *vq, u16 head, u32 len)
+{
+	vpin_ring_push(&vq->ring, head, len);
+}
+
+/**
+ * vpin_vq_begin - a chain gets in flight
+ * @vq: the queue
+ * @req: the request for it; ended by vpin_vq_complete()
+ * @head: as taken
+ */
+void vpin_vq_begin(struct vpin_vq *vq, struct vpin_req *req, u16 head)
+{
+	req->vq = vq;
+	req->head = head;
+	req->view = vq->view;
+	req->view->users++;
+	vq->inflight++;
+}
+
+/**
+ * vpin_vq_complete - a request in flight ended; its worker does the rest
+ * @req: the request
+ *
+ * Context: any.
+ */
+void vpin_vq_complete(struct vpin_req *req)
+{
+	struct vpin_vq *vq = req->vq;
+
+	/*
+	 * Once it is in the list the request may be reaped, as the last one in
+	 * flight: vpin_vq_stop() waits for us before it ends the worker.
+	 */
+	rcu_read_lock();
+	/* Only the first one finds the list empty: the item sees them all. */
+	if (llist_add(&req->node, &vq->done))
+		vpin_worker_queue(vq->worker, &vq->work);
+	rcu_read_unlock();
+}
+
+/* Gives ended requests back, in the order in which they ended. */
+static void vpin_vq_reap(struct vpin_vq *vq)
+{
+	struct vpin_req *req, *next;
+	struct llist_node *done;
+
+	/* Without a ring they wait for it, unless the queue is to stop. */
+	if (llist_empty(&vq->done) || (!vq->view && vq->fetching))
+		return;
+
+	done = llist_reverse_order(llist_del_all(&vq->done));
+	llist_for_each_entry_safe(req, next, done, node) {
+		struct vpin_view *view = req->view;
+		u16 head = req->head;
+
+		if (!vq->dev->type->vq_end(vq, req))
+			continue;
+		if (vq->view)
+			vpin_ring_push(&vq->ring, head, req->len);
+		vpin_view_put(view);
+		WRITE_ONCE(vq->inflight, vq->inflight - 1);
+	}
+}
+
+/* Return: whether there is more to take at once. */
+static bool vpin_vq_fetch(struct vpin_vq *vq)
+{
+	int ret;
+
+	vpin_ring_disable_kick(&vq->ring);
+	if (vq->dev->type->vq_run(vq, VPIN_VQ_BUDGET) == VPIN_VQ_BUDGET)
+		return !vq->broken;
+	/* As many in flight as the ring has entries: the next end runs us. */
+	if (vq->broken || vq->inflight >= vq->num)
+		return false;
+
+	ret = vpin_ring_enable_kick(&vq->ring);
+	if (ret < 0)
+		vpin_vq_break(vq, "the driver's ring index is out of range");
+	return ret > 0;
+}
+
+bool vpin_vq_work(struct vpin_work *work)
+{
+	struct vpin_vq *vq = container_of(work, struct vpin_vq, work);
+	bool more = false;
+
+	vq->nr_runs++;
+	vpin_vq_reap(vq);
+	if (vq->fetching && vq->view && !vq->broken) {
+		more = vpin_vq_fetch(vq);
+		/* What ended at once goes with the rest. */
+		vpin_vq_reap(vq);
+	}
+
+	if (vq->view && vpin_ring_publish(&vq->ring) && vq->call) {
+		vq->nr_signals++;
+		vpin_eventfd_signal(vq->call);
+	}
+	if (!vq->fetching && !vq->inflight)
+		wake_up(&vq->idle);
+	return more;
+}

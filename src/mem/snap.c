@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Snapshots of an address space: made by copying, never changed.
+ *
+ * The invariant of a published snapshot: its ranges are sorted by address and
+ * disjoint, and it holds one reference on the pin of each.
+ */
+#include <linux/err.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+#include <vpin/mem.h>
+
+static struct vpin_snap *vpin_snap_alloc(u32 nr)
+{
+	struct vpin_snap *snap;
+
+	snap = kvzalloc(struct_size(snap, ranges, nr), GFP_KERNEL_ACCOUNT);
+	if (!snap)
+		return NULL;
+	refcount_set(&snap->ref, 1);
+	snap->nr = nr;
+	return snap;
+}
+
+/* Puts @range into slot @i, with a reference of its own on the pin. */
+static void vpin_snap_set(struct vpin_snap *snap, u32 i,
+			  const struct vpin_range *range)
+{
+	snap->ranges[i] = *range;
+	if (range->pin)
+		refcount_inc(&range->pin->ref);
+	else
+		snap->nr_failed++;
+}
+
+void vpin_snap_free(struct vpin_snap *snap)
+{
+	u32 i;
+
+	for (i = 0; i < snap->nr; i++)
+		vpin_pin_put(snap->ranges[i].pin);
+	kvfree(snap);
+}
+
+/* Return: a snapshot without a range, or ERR_PTR(-ENOMEM). */
+struct vpin_snap *vpin_snap_empty(void)
+{
+	return vpin_snap_alloc(0) ?: ERR_PTR(-ENOMEM);
+}
+
+/**
+ * vpin_snap_insert - a snapshot with one range more
+ * @old: what it starts from
+ * @range: what is added; the new snapshot takes a reference on its pin
+ *
+ * Return: the new snapshot, or ERR_PTR: -EEXIST if @range overlaps another,
+ * -ENOSPC if there are VPIN_MEM_RANGES_MAX already, -ENOMEM.
+ */
+struct vpin_snap *vpin_snap_insert(const struct vpin_snap *old,
+				   const struct vpin_range *range)
+{
+	u32 at = vpin_snap_search(old, range->first);
+	struct vpin_snap *new;
+	u32 i;
+
+	if (at < old->nr && old->ranges[at].first <= range->last)
+		return ERR_PTR(-EEXIST);
+	if (old->nr >= VPIN_MEM_RANGES_MAX)
+		return ERR_PTR(-ENOSPC);
+
+	new = vpin_snap_alloc(old->nr + 1);
+	if (!new)
+		return ERR_PTR(-ENOMEM);
+	for (i = 0; i < at; i++)
+		vpin_snap_set(new, i, &old->ranges[i]);
+	vpin_snap_set(new, at, range);
+	for (i = at; i < old->nr; i++)
+		vpin_snap_set(new, i + 1, &old->ranges[i]);
+	return new;
+}
+
+/**
+ * vpin_snap_remove - a snapshot without the ranges that touch a stretch
+ * @old: what it starts from
+ * @first: first GPA of the stretch
+ * @last: last GPA, inclusive
+ * @only_failed: remove only ranges whose pinning failed
+ *
+ * A range that the stretch touches goes whole, as vhost-vdpa does it
+ * (drivers/vhost/vdpa.c, vhost_vdpa_unmap).
+ *
+ * Return: the new snapshot, or ERR_PTR(-ENOMEM).
+ */
+struct vpin_snap *vpin_snap_remove(const struct vpin_snap *old, u64 first,
+				   u64 last, bool only_failed)
+{
+	u32 from = vpin_snap_search(old, first);
+	struct vpin_snap *new;
+	u32 i, nr = 0, kept = 0;
+
+	for (i = from; i < old->nr && old->ranges[i].first <= last; i++)
+		nr += !only_failed || !old->ranges[i].pin;
+
+	new = vpin_snap_alloc(old->nr - nr);
+	if (!new)
+		return ERR_PTR(-ENOMEM);
+	for (i = 0; i < old->nr; i++) {
+		const struct vpin_range *range = &old->ranges[i];
+		bool touched = i >= from && range->first <= last;
+
+		if (!touched || (only_failed && range->pin))
+			vpin_snap_set(new, kept++, range);
+	}
+	return new;
+}
+
+static int vpin_snap_copy(const struct vpin_snap *snap, struct vpin_hint *hint,
+			  u64 gpa, void *buf, u64 len, u32 perm)
+{
+	while (len) {
+		u64 n = len;
+		void *addr = vpin_snap_resolve(snap, hint, gpa, &n, perm);
+
+		if (!addr)
+			return -EFAULT;
+		if (perm == VPIN_PERM_WRITE)
+			memcpy(addr, buf, n);
+		else
+			memcpy(buf, addr, n);
+		buf += n;
+		gpa += n;
+		len -= n;
+	}
+	return 0;
+}
+
+/**
+ * vpin_snap_read - copies from guest memory
+ * @snap: the address space
+ * @hint: the reader's last hit
+ * @gpa: where from
+ * @to: where to
+ * @len: bytes; may cross pages and adjacent ranges
+ *
+ * Return: 0, or -EFAULT if a byte is not mapped for reading; @to is then
+ * partly written.
+ */
+int vpin_snap_read(const struct vpin_snap *snap, struct vpin_hint *hint,
+		   u64 gpa, void *to, u64 len)
+{
+	return vpin_snap_copy(snap, hint, gpa, to, len, VPIN_PERM_READ);
+}
+
+/**
+ * vpin_snap_write - copies to guest memory
+ * @snap: the address space
+ * @hint: the writer's last hit
+ * @gpa: where to
+ * @from: where from
+ * @len: bytes; may cross pages and adjacent ranges
+ *
+ * Return: 0, or -EFAULT if a byte is not mapped for writing; guest memory is
+ * then partly written.
+ */
+int vpin_snap_write(const struct vpin_snap *snap, struct vpin_hint *hint,
+		    u64 gpa, const void *from, u64 len)
+{
+	return vpin_snap_copy(snap, hint, gpa, (void *)from, len,
+			      VPIN_PERM_WRITE);
+}
+
+/**
+ * vpin_snap_check - whether a stretch of guest memory is mapped
+ * @snap: the address space
+ * @gpa: first GPA
+ * @len: bytes; 0 is always mapped
+ * @perm: VPIN_PERM_* that each byte needs
+ *
+ * Return: 0, or -EFAULT.
+ */
+int vpin_snap_check(const struct vpin_snap *snap, u64 gpa, u64 len, u32 perm)
+{
+	u32 i;
+
+	if (!len)
+		return 0;
+	if (gpa + (len - 1) < gpa)
+		return -EFAULT;
+
+	for (i = vpin_snap_search(snap, gpa); i < snap->nr; i++) {
+		const struct vpin_range *range = &snap->ranges[i];
+
+		if (gpa < range->first || !range->pin ||
+		    (range->perm & perm) != perm)
+			return -EFAULT;
+		if (len - 1 <= range->last - gpa)
+			return 0;
+		len -= range->last - gpa + 1;
+		gpa = range->last + 1;
+	}
+	return -EFAULT;
+}

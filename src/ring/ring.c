@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <linux/errno.h>
+#include <asm/barrier.h>
+#include <vpin/ring.h>
+
+static u16 vpin_ring_to_cpu(__virtio16 v)
+{
+	return __virtio16_to_cpu(true, v);
+}
+
+/*
+ * The event fields follow the entries: used_event (the driver's wish about
+ * signals) in the driver area, avail_event (ours about kicks) in the device
+ * area.
+ */
+static __virtio16 *vpin_ring_used_event(const struct vpin_ring *ring)
+{
+	return (__virtio16 *)&ring->avail->ring[ring->num];
+}
+
+static __virtio16 *vpin_ring_avail_event(const struct vpin_ring *ring)
+{
+	return (__virtio16 *)&ring->used->ring[ring->num];
+}
+
+/**
+ * vpin_ring_init - a ring that starts at an index
+ * @ring: the ring
+ * @num: entries, a power of two, 1 to 32768
+ * @base: index of the next entry to take; all before it have been used
+ * @event_idx: whether VIRTIO_F_EVENT_IDX was negotiated
+ */
+void vpin_ring_init(struct vpin_ring *ring, u16 num, u16 base, bool event_idx)
+{
+	*ring = (struct vpin_ring) {
+		.num = num,
+		.event_idx = event_idx,
+		.last_avail = base,
+		.avail_idx = base,
+		.used_idx = base,
+		.used_published = base,
+	};
+}
+
+/**
+ * vpin_ring_set_memory - where the ring's areas are
+ * @ring: the ring
+ * @avail: the driver area, vpin_ring_avail_size() bytes
+ * @used: the device area, vpin_ring_used_size() bytes
+ *
+ * Both may move while the ring is in use: its indices go on.
+ */
+void vpin_ring_set_memory(struct vpin_ring *ring, struct vring_avail *avail,
+			  struct vring_used *used)
+{
+	ring->avail = avail;
+	ring->used = used;
+	/* What we asked of the driver may not stand in the new memory. */
+	ring->kick_enabled = true;
+}
+
+/**
+ * vpin_ring_take - takes the next chain that the driver offers
+ * @ring: the ring
+ * @head: out: index of its first descriptor
+ *
+ * The driver's index is read only when the entries known from the last reading
+ * are used up.
+ *
+ * Return: 1 with a head, 0 if there is none, -EINVAL if the driver's index is
+ * more than the ring's size ahead, or the head is out of range: then the ring
+ * cannot be trusted any more (VIRTIO 1.2, 2.7.13.3).
+ */
+int vpin_ring_take(struct vpin_ring *ring, u16 *head)
+{
+	if (ring->last_avail == ring->avail_idx) {
+		/* Pairs with the driver's write barrier before it moves idx. */
+		__virtio16 idx = smp_load_acquire(&ring->avail->idx);
+
+		ring->avail_idx = vpin_ring_to_cpu(idx);
+		if (unlikely((u16)(ring->avail_idx - ring->last_avail) >
+			     ring->num)) {
+			ring->avail_idx = ring->last_avail;
+			return -EINVAL;
+		}
+		if (ring->last_avail == ring->avail_idx)
+			return 0;
+	}
+
+	*head = vpin_ring_to_cpu(READ_ONCE(ring->avail->ring[ring->last_avail &
+							     (ring->num - 1)]));
+	if (unlikely(*head >= ring->num))
+		return -EINVAL;
+	ring->last_avail++;
+	return 1;
+}
+
+/* Puts the chain that was taken last back, to be taken again. */
+void vpin_ring_untake(struct vpin_ring *ring)
+{
+	ring->last_avail--;
+}
+
+/**
+ * vpin_ring_push - gives a chain back
+ * @ring: the ring
+ * @head: the index it was taken with
+ * @len: bytes that the device wrote into it
+ *
+ * The driver sees it after the next vpin_ring_publish().
+ */
+void vpin_ring_push(struct vpin_ring *ring, u16 head, u32 len)
+{
+	struct vring_used_elem *elem =
+		&ring->used->ring[ring->used_idx & (ring->num - 1)];
+
+	WRITE_ONCE(elem->id, __cpu_to_virtio32(true, head));
+	WRITE_ONCE(elem->len, __cpu_to_virtio32(true, len));
+	ring->used_idx++;
+}
+
+/* Whether the driver wants a signal for the entries since it was last asked. */
+static bool vpin_ring_need_signal(struct vpin_ring *ring)
+{
+	u16 old = ring->signalled, new = ring->used_published;
+	bool valid = ring->signal_valid;
+	u16 event;
+
+	/*
+	 * used->idx before used_event and flags.  Pairs with the driver's
+	 * barrier between asking for a signal and looking at used->idx.
+	 */
+	smp_mb();
+
+	if (!ring->event_idx)
+		return !(vpin_ring_to_cpu(READ_ONCE(ring->avail->flags)) &
+			 VRING_AVAIL_F_NO_INTERRUPT);
+
+	ring->signalled = new;
+	ring->signal_valid = true;
+	if (unlikely(!valid))
+		return true;
+	event = vpin_ring_to_cpu(READ_ONCE(*vpin_ring_used_event(ring)));
+	return vring_need_event(event, new, old);
+}
+
+/**
+ * vpin_ring_publish - shows the driver what was pushed
+ * @ring: the ring
+ *
+ * Return: whether the driver wants a signal.
+ */
+bool vpin_ring_publish(struct vpin_ring *ring)
+{
+	if (ring->used_published == ring->used_idx)
+		return false;
+
+	/* Pairs with the driver's read barrier after it reads idx. */
+	smp_store_release(&ring->used->idx,
+			  __cpu_to_virtio16(true, ring->used_idx));
+	ring->used_published = ring->used_idx;
+	return vpin_ring_need_signal(ring);
+}
+
+/**
+ * vpin_ring_disable_kick - tells the driver that it need not kick
+ * @ring: the ring
+ *
+ * With the event index nothing is written: the event stays behind.
+ */
+void vpin_ring_disable_kick(struct vpin_ring *ring)
+{
+	if (!ring->kick_enabled)
+		return;
+	ring->kick_enabled = false;
+	if (!ring->event_idx)
+		WRITE_ONCE(ring->used->flags,
+			   __cpu_to_virtio16(true, VRING_USED_F_NO_NOTIFY));
+}
+
+/**
+ * vpin_ring_enable_kick - asks the driver to kick for the next chain
+ * @ring: the ring
+ *
+ * Return: 1 if there is a chain already, so that no kick may come; 0 if not;
+ * -EINVAL as vpin_ring_take().
+ */
+int vpin_ring_enable_kick(struct vpin_ring *ring)
+{
+	u16 ahead;
+
+	ring->kick_enabled = true;
+	if (ring->event_idx)
+		WRITE_ONCE(*vpin_ring_avail_event(ring),
+			   __cpu_to_virtio16(true, ring->last_avail));
+	else
+		WRITE_ONCE(ring->used->flags, 0);
+
+	/*
+	 * The wish before avail->idx.  Pairs with the driver's barrier between
+	 * moving idx and looking whether to kick.
+	 */
+	smp_mb();
+
+	ahead = vpin_ring_to_cpu(READ_ONCE(ring->avail->idx)) - ring->last_avail;
+	if (unlikely(ahead > ring->num))
+		return -EINVAL;
+	return ahead != 0;
+}
