@@ -64,6 +64,11 @@ kunit_config() {
 	if kunit_has_smp "$1"; then
 		echo CONFIG_SMP=y
 	fi
+	# kunit.py may ask for PCI, which warns at boot unless it has a number.
+	if grep -q UML_PCI_OVER_VIRTIO \
+		"$1/tools/testing/kunit/configs/arch_uml.config"; then
+		echo CONFIG_UML_PCI_OVER_VIRTIO_DEVICE_ID=1234
+	fi
 	if [[ $2 == --debug ]]; then
 		grep '^CONFIG_' "$LAB/config/kunit-debug.config"
 	fi
