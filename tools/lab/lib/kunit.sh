@@ -70,8 +70,26 @@ kunit_config() {
 		echo CONFIG_UML_PCI_OVER_VIRTIO_DEVICE_ID=1234
 	fi
 	if [[ $2 == --debug ]]; then
-		grep '^CONFIG_' "$LAB/config/kunit-debug.config"
+		kunit_debug_config "$1"
 	fi
+}
+
+# kunit.py insists on each option that it is given; a version may lack a
+# checker, so ask Kconfig first.
+kunit_debug_config() {
+	local probe line
+	probe=$(mktemp -d "$CACHE/probe.XXXXXX")
+	cat "$TOP/kunit/.kunitconfig" "$LAB/config/debug.config" >"$probe/.config"
+	kbuild "$1" "$probe" -s olddefconfig >"$probe/log" 2>&1 ||
+		die "the debug configuration failed: see $probe/log"
+	while read -r line; do
+		if grep -qxF -- "$line" "$probe/.config"; then
+			printf '%s\n' "$line"
+		else
+			say "this kernel has no ${line%=*}"
+		fi
+	done < <(grep '^CONFIG_' "$LAB/config/debug.config")
+	rm -rf "$probe"
 }
 
 kunit_has_smp() { grep -q '^config SMP' "$1/arch/um/Kconfig"; }
