@@ -11,31 +11,28 @@ NEWEST_VERSION=7.3.4
 # source_tree [SERIES]: path of the unpacked sources of 6.1, 6.12 or the newest
 source_tree() {
 	local series=${1:-$NEWEST_SERIES} tree
+	mkdir -p "$CACHE/src"
 	tree=$(source_cached "$series")
 	if [[ -z $tree ]]; then
 		with_lock "source-$series" source_fetch "$series"
 		tree=$(source_cached "$series")
 	fi
-	[[ -n $tree ]] || tree=$(source_cached .)
 	[[ -n $tree ]] || die "no sources of Linux $series"
-	printf '%s\n' "$tree"
+	readlink -f "$tree"
 }
 
 source_cached() {
-	local pattern="linux-$1.*"
-	[[ $1 == . ]] && pattern='linux-*'
-	find "$CACHE/src" -mindepth 1 -maxdepth 1 -name "$pattern" \
-		! -name '*.partial' 2>/dev/null | sort -V | tail -n 1
+	find "$CACHE/src" -mindepth 1 -maxdepth 1 -name "linux-$1.*" \
+		! -name "*.partial" | sort -V | tail -n 1
 }
 
 source_fetch() {
-	local series=$1 package version dir deb tree
+	local series=$1 package version version_short dir deb tree
 	[[ -z $(source_cached "$series") ]] || return 0
 	need dpkg-deb=dpkg tar xz=xz-utils
 	apt_ready
 	read -r package version < <(source_choose "$series") || true
 	[[ -n $package ]] || die "no mirror has sources of Linux $series"
-	series=${package#linux-source-}
 	version_short=${version%%-*}
 	[[ $series != "$NEWEST_SERIES" || $version_short == "$NEWEST_VERSION" ]] ||
 		say "NOTICE: tested with Linux $NEWEST_VERSION; the mirror has $version_short"
@@ -50,6 +47,9 @@ source_fetch() {
 		tar -xO "./usr/src/$package.tar.xz" |
 		xz -dc -T0 | tar -x -C "$tree.partial" --strip-components=1
 	mv "$tree.partial" "$tree"
+	# Another series in place of one that is gone goes by that name too.
+	[[ $package == "linux-source-$series" ]] ||
+		ln -sfn "${tree##*/}" "$CACHE/src/linux-$series.gone"
 	rm -rf "$dir"
 }
 
