@@ -23,8 +23,8 @@
 
 struct seq_file;
 
-/* Most entries that an index of 16 bits can reach. */
-#define VPIN_TABLE_MAX	65536
+/* Most entries of a table; a ring has at most 32768 (VIRTIO 1.2, 2.7). */
+#define VPIN_TABLE_MAX	65535
 
 /* One descriptor in the CPU's byte order. */
 struct vpin_desc {

@@ -151,25 +151,30 @@ static void vpin_blk_bdev_discard(struct vpin_blk_req *req)
 	}
 }
 
-static void vpin_blk_bdev_write_zeroes(struct vpin_blk_req *req)
+/*
+ * Only the blocking call writes zeroes out where a device turns out not to do
+ * it by itself.
+ */
+static void vpin_blk_bdev_zero_work(struct work_struct *work)
 {
+	struct vpin_blk_req *req =
+		container_of(work, struct vpin_blk_req, work);
 	unsigned int i;
 
 	for (i = 0; i < req->nr_ranges; i++) {
 		const struct vpin_blk_range *range = &req->ranges[i];
-		struct bio *bio = NULL;
-		int ret;
 
-		ret = __blkdev_issue_zeroout(req->disk->bdev, range->sector,
-					     range->nr, GFP_NOIO, &bio,
-					     range->unmap ? 0 :
-					     BLKDEV_ZERO_NOUNMAP);
-		if (bio)
-			vpin_blk_bdev_submit(req, bio);
-		if (ret)
-			vpin_blk_fail(req, ret == -EOPNOTSUPP ?
-				      VIRTIO_BLK_S_UNSUPP : VIRTIO_BLK_S_IOERR);
+		if (blkdev_issue_zeroout(req->disk->bdev, range->sector,
+					 range->nr, GFP_NOIO,
+					 range->unmap ? 0 : BLKDEV_ZERO_NOUNMAP))
+			vpin_blk_fail(req, VIRTIO_BLK_S_IOERR);
 	}
+	vpin_blk_part_end(req);
+}
+
+static void vpin_blk_bdev_write_zeroes(struct vpin_blk_req *req)
+{
+	vpin_blk_defer(req, vpin_blk_bdev_zero_work);
 }
 
 const struct vpin_blk_backend vpin_blk_bdev = {

@@ -172,16 +172,35 @@ const struct vpin_dev_type vpin_blk_type = {
 	.vq_end = vpin_blk_vq_end,
 };
 
+struct workqueue_struct *vpin_blk_wq;
+
+/* Adds a part that @fn does, and ends, where blocking is allowed. */
+void vpin_blk_defer(struct vpin_blk_req *req, work_func_t fn)
+{
+	vpin_blk_part_begin(req);
+	INIT_WORK(&req->work, fn);
+	queue_work(vpin_blk_wq, &req->work);
+}
+
 int vpin_blk_init(void)
 {
-	int ret;
+	int ret = -ENOMEM;
 
+	vpin_blk_wq = alloc_workqueue("vpin_blk", WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
+	if (!vpin_blk_wq)
+		return ret;
 	ret = vpin_blk_bdev_init();
 	if (ret)
-		return ret;
+		goto err_wq;
 	ret = vpin_blk_file_init();
 	if (ret)
-		vpin_blk_bdev_exit();
+		goto err_bdev;
+	return 0;
+
+err_bdev:
+	vpin_blk_bdev_exit();
+err_wq:
+	destroy_workqueue(vpin_blk_wq);
 	return ret;
 }
 
@@ -189,4 +208,5 @@ void vpin_blk_exit(void)
 {
 	vpin_blk_file_exit();
 	vpin_blk_bdev_exit();
+	destroy_workqueue(vpin_blk_wq);
 }

@@ -113,6 +113,7 @@ struct vpin_blk_part {
  * @parts: parts under way, and 1 while they are being made
  * @bio: first part on a block device
  * @part: first part on a file
+ * @work: what has to block
  * @vecs: pieces of the first part
  * @ranges: of DISCARD and WRITE_ZEROES
  */
@@ -134,6 +135,7 @@ struct vpin_blk_req {
 	union {
 		struct bio bio;
 		struct vpin_blk_part part;
+		struct work_struct work;
 	};
 	union {
 		struct bio_vec vecs[VPIN_BLK_VECS];
@@ -179,6 +181,11 @@ int vpin_blk_bdev_init(void);
 void vpin_blk_bdev_exit(void);
 int vpin_blk_file_init(void);
 void vpin_blk_file_exit(void);
+
+/* Where requests go on that have to block. */
+extern struct workqueue_struct *vpin_blk_wq;
+
+void vpin_blk_defer(struct vpin_blk_req *req, work_func_t fn);
 
 void vpin_blk_config_init(struct vpin_dev *dev, struct vpin_blk *blk);
 void vpin_blk_config_write(struct vpin_dev *dev, u32 offset, const u8 *buf,

@@ -23,7 +23,6 @@ struct vpin_blk_long_part {
 	struct bio_vec vecs[BIO_MAX_VECS];
 };
 
-static struct workqueue_struct *vpin_blk_file_wq;
 static mempool_t *vpin_blk_parts;
 
 static void vpin_blk_file_part_end(struct vpin_blk_part *part, ssize_t ret)
@@ -102,7 +101,7 @@ static void vpin_blk_file_tried(struct vpin_blk_part *part, ssize_t ret)
 	if (part->done == part->len)
 		vpin_blk_file_part_end(part, ret);
 	else
-		queue_work(vpin_blk_file_wq, &part->work);
+		queue_work(vpin_blk_wq, &part->work);
 }
 
 static void vpin_blk_file_complete(struct kiocb *iocb, long ret)
@@ -225,7 +224,7 @@ static void vpin_blk_file_sync(struct vpin_blk_req *req)
 static void vpin_blk_file_flush_work(struct work_struct *work)
 {
 	struct vpin_blk_req *req =
-		container_of(work, struct vpin_blk_req, part.work);
+		container_of(work, struct vpin_blk_req, work);
 
 	vpin_blk_file_sync(req);
 	vpin_blk_part_end(req);
@@ -276,7 +275,7 @@ static int vpin_blk_file_zero(struct file *file,
 static void vpin_blk_file_ranges_work(struct work_struct *work)
 {
 	struct vpin_blk_req *req =
-		container_of(work, struct vpin_blk_req, part.work);
+		container_of(work, struct vpin_blk_req, work);
 	struct file *file = req->disk->file;
 	unsigned int i;
 	int ret;
@@ -292,21 +291,14 @@ static void vpin_blk_file_ranges_work(struct work_struct *work)
 	vpin_blk_part_end(req);
 }
 
-static void vpin_blk_file_defer(struct vpin_blk_req *req, work_func_t fn)
-{
-	vpin_blk_part_begin(req);
-	INIT_WORK(&req->part.work, fn);
-	queue_work(vpin_blk_file_wq, &req->part.work);
-}
-
 static void vpin_blk_file_flush(struct vpin_blk_req *req)
 {
-	vpin_blk_file_defer(req, vpin_blk_file_flush_work);
+	vpin_blk_defer(req, vpin_blk_file_flush_work);
 }
 
 static void vpin_blk_file_ranges(struct vpin_blk_req *req)
 {
-	vpin_blk_file_defer(req, vpin_blk_file_ranges_work);
+	vpin_blk_defer(req, vpin_blk_file_ranges_work);
 }
 
 const struct vpin_blk_backend vpin_blk_file = {
@@ -348,19 +340,10 @@ int vpin_blk_file_init(void)
 {
 	vpin_blk_parts = mempool_create_kmalloc_pool(VPIN_BLK_PART_POOL,
 						     sizeof(struct vpin_blk_long_part));
-	if (!vpin_blk_parts)
-		return -ENOMEM;
-	vpin_blk_file_wq = alloc_workqueue("vpin_file",
-					   WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
-	if (!vpin_blk_file_wq) {
-		mempool_destroy(vpin_blk_parts);
-		return -ENOMEM;
-	}
-	return 0;
+	return vpin_blk_parts ? 0 : -ENOMEM;
 }
 
 void vpin_blk_file_exit(void)
 {
-	destroy_workqueue(vpin_blk_file_wq);
 	mempool_destroy(vpin_blk_parts);
 }

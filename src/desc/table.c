@@ -13,7 +13,7 @@
  * @snap: the address space; the table takes a reference
  * @base_addr: GPA of descriptor 0, a multiple of 16 (VIRTIO 1.2, 2.7); 0 is an
  *	address like any other
- * @size: descriptors, 1 to 65536
+ * @size: descriptors, 1 to VPIN_TABLE_MAX
  *
  * Return: 0, or, and then the table is not bound,
  *  -ENODEV	no address space
