@@ -34,20 +34,21 @@ run() {
 	done
 	(($#)) || die "lab run: run what?  See lab --help"
 
-	local image tree
+	local image tree built
 	image=$(kernel "${debug[@]}")
 	tree=$(root)
 	[[ -z $module ]] || module "${debug[@]}" "${kunit[@]}" >/dev/null
-	mkdir -p "$TOP/build/lab/out" "$TOP/build/bin"
-	run_timed_out=0
+	built=$(module_dir "${debug[@]}" "${kunit[@]}")
+	mkdir -p "$built" "$TOP/build/lab/out" "$TOP/build/bin"
+	SECONDS=0
 	work=$(mktemp -d "$TOP/build/lab/run.XXXXXX")
 	trap 'run_cleanup "$work"' EXIT
 	trap 'exit 130' INT TERM HUP
 	printf '%s\0' "$@" >"$work/command"
-	run_shares "$(module_dir "${debug[@]}" "${kunit[@]}")" >"$work/shares"
+	run_shares "$built" >"$work/shares"
 	[[ -z $interactive ]] || touch "$work/interactive"
 
-	run_boot || [[ $? != 137 ]] || run_timed_out=1
+	run_boot || true
 	run_verdict
 }
 
@@ -100,14 +101,16 @@ run_boot() {
 	return "$status"
 }
 
-# The guest's memory is a sparse file: a tmpfs keeps it from the disk.
+# The guest's memory is a sparse file with its programs in it: a tmpfs keeps
+# it from the disk, if it is large enough and not noexec.
 run_memory_dir() {
 	local room
 	room=$(df --output=avail -B1 /dev/shm 2>/dev/null | tail -n 1) || room=0
-	if ((room > $(numfmt --from=iec "$mem"))) && [[ -w /dev/shm ]]; then
+	if ((room > $(numfmt --from=iec "$mem"))) && [[ -w /dev/shm ]] &&
+		! findmnt -no OPTIONS -T /dev/shm | grep -qw noexec; then
 		printf '/dev/shm\n'
 	else
-		say "/dev/shm has no room for $mem: the guest's memory is in ${TMPDIR:-/tmp}"
+		say "/dev/shm will not do for $mem: the guest's memory is in ${TMPDIR:-/tmp}"
 		printf '%s\n' "${TMPDIR:-/tmp}"
 	fi
 }
@@ -123,7 +126,7 @@ run_verdict() {
 	fi
 	if [[ -z $status ]]; then
 		status=$RUN_STATUS_DIED
-		if ((run_timed_out)); then
+		if ((SECONDS >= limit)) && [[ -z $interactive ]]; then
 			status=$RUN_STATUS_TIMEOUT
 			say "stopped after $limit s; --timeout gives it longer"
 		else
