@@ -303,7 +303,7 @@ TEST_F(hostile, H06_lengths)
 
 TEST_F(hostile, H07_indirect_lengths)
 {
-	static const uint32_t bad[] = { 0, 1, 15, 17, 47, 0xffffffff, 0xfffffff0, 65536 * 16 };
+	static const uint32_t bad[] = { 0, 1, 15, 17, 47, 0xffffffff, 0xfffffff0, 65537 * 16 };
 	unsigned int i;
 
 	prepare(self, VIRTIO_BLK_T_IN, 0);
@@ -637,12 +637,18 @@ TEST_F(hostile, H12_avail_around_the_wrap)
 {
 	unsigned int i;
 
+	ASSERT_EQ(0, dev_stop(&self->dev));
+	vq_rebase(self->vq, 0xffff - SIZE);
+	ASSERT_EQ(0, dev_start(&self->dev));
+
 	prepare(self, VIRTIO_BLK_T_FLUSH, 0);
 	DESC(0, HEADER, 16, NEXT, 1);
 	DESC(1, STATUS, 1, WRITE, 0);
-	/* The index counts modulo 2^16: its wrap is nothing special. */
-	for (i = 0; i < 0x10000 + 10; i++)
+	/* The index counts modulo 2^16: its wrap is nothing special, */
+	for (i = 0; i < 2 * SIZE; i++)
 		ASSERT_EQ(1, offer(self, 0)) TH_LOG("request %u", i);
+	ASSERT_EQ(SIZE - 1, self->vq->next_used);
+	/* and half of the way around is too far. */
 	self->vq->next_avail += 0x8000;
 	vq_publish(self->vq);
 	vq_kick(self->vq);

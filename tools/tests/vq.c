@@ -85,6 +85,13 @@ void vq_reset(struct vq *vq)
 	event_wait(vq->err, 0);
 }
 
+void vq_rebase(struct vq *vq, uint16_t base)
+{
+	vq->next_avail = vq->next_used = base;
+	store16(&vq->avail->idx, base);
+	store16(&vq->used->idx, base);
+}
+
 int vq_setup(struct vq *vq, int fd)
 {
 	int ret;

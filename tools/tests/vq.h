@@ -60,6 +60,9 @@ void vq_free(struct vq *vq);
 /* Forgets what was queued, as a driver does after a reset; base is 0 again. */
 void vq_reset(struct vq *vq);
 
+/* Has an empty, stopped queue start at index @base instead of 0. */
+void vq_rebase(struct vq *vq, uint16_t base);
+
 /* Tells the device @fd of this queue: NUM, BASE, ADDR, KICK, CALL, ERR, ENABLE. */
 int vq_setup(struct vq *vq, int fd);
 
