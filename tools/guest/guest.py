@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The guest, driven from the host: unmodified QEMU on disks that vhost-pin
+serves, its serial console, and its QMP socket."""
+
+import json
+import os
+import re
+import selectors
+import signal
+import socket
+import subprocess
+import time
+
+QEMU = ["qemu-system-x86_64", "-machine", "q35,accel=tcg", "-cpu", "max",
+        "-nodefaults", "-display", "none", "-vga", "none",
+        "-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console"]
+DEAD = re.compile(r"Kernel panic|I/O error|EXT4-fs error|Buffer I/O|blk_update")
+
+
+class GuestError(Exception):
+    """The guest, or QEMU, did not do what was asked of it."""
+
+
+class Guest:
+    """disks: what `vhost-pin run --disk` takes, the boot disk first."""
+
+    def __init__(self, disks, mem="256M", prefix="guest| ", options=()):
+        self.prefix = prefix
+        self.started = time.monotonic()
+        self.path = f"/tmp/qmp.{os.getpid()}.{id(self)}"
+        self.stderr_path = f"/tmp/qemu.{os.getpid()}.{id(self)}.log"
+        command = ["vhost-pin", "run"]
+        for disk in disks:
+            command += ["--disk", disk]
+        command += ["--"] + QEMU + ["-m", mem, *options]
+        command += ["-qmp", f"unix:{self.path},server=on,wait=off"]
+        with open(self.stderr_path, "wb") as stderr:
+            self.qemu = subprocess.Popen(command, stdin=subprocess.PIPE,
+                                         stdout=subprocess.PIPE, stderr=stderr)
+        self.pending = b""
+        self.qmp_file = None
+        self.selector = selectors.DefaultSelector()
+        self.selector.register(self.qemu.stdout, selectors.EVENT_READ)
+
+    # The console
+
+    def lines(self, timeout):
+        """The console's lines as they come, until it is silent for so long."""
+        while True:
+            while b"\n" in self.pending:
+                line, self.pending = self.pending.split(b"\n", 1)
+                text = line.decode(errors="replace").strip("\r")
+                self.show(text)
+                if DEAD.search(text):
+                    raise GuestError(f"the guest reports: {text}")
+                yield text
+            if not self.selector.select(timeout):
+                return
+            data = os.read(self.qemu.stdout.fileno(), 65536)
+            if not data:
+                return
+            self.pending += data
+
+    def show(self, text):
+        if self.prefix and text:
+            age = time.monotonic() - self.started
+            print(f"{self.prefix}{age:6.1f} {text}", flush=True)
+
+    def expect(self, pattern, timeout=120):
+        """Waits for a line that matches; what it and those before it say."""
+        seen = []
+        end = time.monotonic() + timeout
+        for text in self.lines(timeout):
+            seen.append(text)
+            if re.search(pattern, text):
+                return seen
+            if time.monotonic() > end:
+                break
+        if self.qemu.poll() is not None:
+            raise GuestError(f"QEMU ended with status {self.qemu.returncode}"
+                             f" before '{pattern}': {self.stderr()}")
+        raise GuestError(f"no '{pattern}' on the console in {timeout} s")
+
+    def listen(self, seconds):
+        """What the console says in that time."""
+        seen = []
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            for text in self.lines(left):
+                seen.append(text)
+                if time.monotonic() > end:
+                    break
+            if self.qemu.poll() is not None:
+                raise GuestError(f"QEMU ended: {self.stderr()}")
+        return seen
+
+    def boot(self, timeout=180):
+        """Waits until the guest takes commands."""
+        return self.expect(r"^guest: ready", timeout)
+
+    def send(self, command):
+        self.qemu.stdin.write(command.encode() + b"\n")
+        self.qemu.stdin.flush()
+
+    def run(self, command, timeout=300):
+        """Runs a command of the guest's init; its output, as lines."""
+        self.send(command)
+        seen = self.expect(r"^guest: status ", timeout)
+        status = seen.pop().split()[-1]
+        if status != "0":
+            raise GuestError(f"'{command}' failed in the guest: status {status}")
+        return seen
+
+    # QEMU
+
+    def qmp(self, command, **arguments):
+        if not self.qmp_file:
+            connection = socket.socket(socket.AF_UNIX)
+            connection.settimeout(60)
+            connection.connect(self.path)
+            self.qmp_file = connection.makefile("rw")
+            self.qmp_file.readline()
+            self.qmp("qmp_capabilities")
+        json.dump({"execute": command, "arguments": arguments}, self.qmp_file)
+        self.qmp_file.flush()
+        while True:
+            answer = json.loads(self.qmp_file.readline())
+            if "error" in answer:
+                raise GuestError(f"QMP {command}: {answer['error']['desc']}")
+            if "return" in answer:
+                return answer["return"]
+
+    def off(self):
+        """Has the guest power off; QEMU must end well and say nothing."""
+        self.send("off")
+        self.finish()
+
+    def finish(self, timeout=60):
+        for _ in self.lines(timeout):
+            pass
+        try:
+            status = self.qemu.wait(timeout)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise GuestError(f"QEMU still runs after {timeout} s") from None
+        if status or self.stderr():
+            raise GuestError(f"QEMU ended with {status}, and said: {self.stderr()}")
+
+    def kill(self):
+        self.qemu.send_signal(signal.SIGKILL)
+        self.qemu.wait()
+
+    def stderr(self):
+        with open(self.stderr_path, encoding="utf-8", errors="replace") as file:
+            return file.read().strip()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.qemu.poll() is None:
+            self.kill()

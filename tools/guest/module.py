@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The module's life in the lab, and whether it leaves anything behind."""
+
+import os
+import re
+import subprocess
+
+MODULE = "/lab/module/vhost_pin.ko"
+NODE = "/dev/vhost-pin"
+
+
+class ModuleError(Exception):
+    """The module did not load or unload, or left something behind."""
+
+
+class Module:
+    """with Module() as module: ... loads it, and unloads it at the end."""
+
+    def __enter__(self):
+        subprocess.run(["insmod", MODULE], check=True)
+        if not os.path.exists(NODE):
+            raise ModuleError(f"the module made no {NODE}")
+        return self
+
+    def __exit__(self, kind, *_):
+        if kind is None:
+            self.unload()
+
+    def unload(self):
+        if left := threads():
+            raise ModuleError(f"threads left: {left}")
+        result = subprocess.run(["rmmod", "vhost_pin"], check=False,
+                                capture_output=True, text=True)
+        if result.returncode:
+            raise ModuleError(f"rmmod: {result.stderr.strip()}")
+        acquired, released = pins()
+        if acquired != released:
+            raise ModuleError(f"{acquired} pages pinned, {released} released")
+        if complaints := log():
+            raise ModuleError("the kernel's log:\n" + "\n".join(complaints))
+
+
+def threads():
+    """The names of our kernel threads."""
+    names = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{pid}/comm", encoding="utf-8") as file:
+                name = file.read().strip()
+        except OSError:
+            continue
+        if re.match(r"vpin|vhost-pin-", name):
+            names.append(name)
+    return names
+
+
+def pins():
+    """How many pages were pinned and released since boot."""
+    with open("/proc/sys/vm/stat_refresh", "w", encoding="utf-8") as file:
+        file.write("1")
+    with open("/proc/vmstat", encoding="utf-8") as file:
+        stat = dict(line.split() for line in file)
+    return int(stat["nr_foll_pin_acquired"]), int(stat["nr_foll_pin_released"])
+
+
+def log():
+    """Lines of the kernel's log where the module warns."""
+    lines = subprocess.run(["dmesg", "--level=emerg,alert,crit,err,warn"],
+                           check=True, capture_output=True, text=True).stdout
+    return [line for line in lines.splitlines()
+            if re.search(r"vhost[_-]pin|vpin", line)
+            # What the kernel says of any module that it was not built with.
+            and not re.search(r"taints kernel|module verification failed", line)]
