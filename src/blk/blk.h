@@ -177,6 +177,9 @@ extern const struct vpin_blk_backend vpin_blk_file;
 
 int vpin_blk_bdev_attach(struct vpin_blk *blk);
 int vpin_blk_file_attach(struct vpin_blk *blk);
+void vpin_blk_file_flush(struct vpin_blk_req *req);
+void vpin_blk_file_ranges(struct vpin_blk_req *req);
+
 int vpin_blk_bdev_init(void);
 void vpin_blk_bdev_exit(void);
 int vpin_blk_file_init(void);

@@ -59,6 +59,7 @@ static long vpin_file_ioctl(struct file *file, unsigned int cmd,
 static ssize_t vpin_file_write_iter(struct kiocb *iocb, struct iov_iter *from)
 {
 	struct vpin_file *vfile = iocb->ki_filp->private_data;
+	/* Pairs with the release in vpin_file_attach(). */
 	struct vpin_dev *dev = smp_load_acquire(&vfile->dev);
 	ssize_t ret;
 

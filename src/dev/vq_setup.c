@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What a VMM sets up of a virtqueue: its size, its addresses, where it goes on,
+ * and its eventfds, which may change at any time.
+ */
+#include <linux/eventfd.h>
+#include <linux/file.h>
+#include <linux/log2.h>
+#include <vpin/dev.h>
+
+void vpin_vq_init(struct vpin_vq *vq, struct vpin_dev *dev, u16 index)
+{
+	vq->dev = dev;
+	vq->index = index;
+	init_llist_head(&vq->done);
+	init_waitqueue_head(&vq->idle);
+	vpin_work_init(&vq->work, vpin_vq_work);
+}
+
+/* Drops the eventfds of a stopped queue. */
+void vpin_vq_fini(struct vpin_vq *vq)
+{
+	vpin_vq_set_kick(vq, NULL);
+	vpin_vq_set_call(vq, NULL);
+	vpin_vq_set_err(vq, NULL);
+}
+
+/* The ABI may not move a ring that is being served. */
+static bool vpin_vq_is_live(const struct vpin_vq *vq)
+{
+	lockdep_assert_held(&vq->dev->lock);
+	return vq->worker;
+}
+
+/**
+ * vpin_vq_set_num - VHOST_SET_VRING_NUM
+ * @vq: the queue
+ * @num: entries of the ring
+ *
+ * Return: 0; -EINVAL if @num is no power of two or over the device's maximum;
+ * -EBUSY while the queue runs.
+ */
+int vpin_vq_set_num(struct vpin_vq *vq, u32 num)
+{
+	if (!is_power_of_2(num) || num > vq->dev->queue_size)
+		return -EINVAL;
+	if (vpin_vq_is_live(vq))
+		return -EBUSY;
+	vq->num = num;
+	return 0;
+}
+
+/**
+ * vpin_vq_set_addr - VHOST_SET_VRING_ADDR
+ * @vq: the queue
+ * @desc: GPA of the descriptor area, a multiple of 16
+ * @avail: GPA of the driver area, a multiple of 2
+ * @used: GPA of the device area, a multiple of 4 (VIRTIO 1.2, 2.7)
+ *
+ * Nothing is looked up yet: the memory may be mapped later.
+ *
+ * Return: 0; -EINVAL if one is not aligned; -EBUSY while the queue runs.
+ */
+int vpin_vq_set_addr(struct vpin_vq *vq, u64 desc, u64 avail, u64 used)
+{
+	if (desc % VRING_DESC_ALIGN_SIZE || avail % VRING_AVAIL_ALIGN_SIZE ||
+	    used % VRING_USED_ALIGN_SIZE)
+		return -EINVAL;
+	if (vpin_vq_is_live(vq))
+		return -EBUSY;
+	vq->desc_addr = desc;
+	vq->avail_addr = avail;
+	vq->used_addr = used;
+	vq->addr_set = true;
+	return 0;
+}
+
+/**
+ * vpin_vq_set_base - VHOST_SET_VRING_BASE
+ * @vq: the queue
+ * @base: index of the next entry to take, up to 0xffff
+ *
+ * Return: 0; -EINVAL if @base is out of range; -EBUSY while the queue runs.
+ */
+int vpin_vq_set_base(struct vpin_vq *vq, u32 base)
+{
+	if (base > U16_MAX)
+		return -EINVAL;
+	if (vpin_vq_is_live(vq))
+		return -EBUSY;
+	vq->base = base;
+	return 0;
+}
+
+static void vpin_vq_read_base(void *arg)
+{
+	struct vpin_vq *vq = arg;
+
+	vq->base = vq->ring.last_avail;
+}
+
+/* VHOST_GET_VRING_BASE: the next entry to take; moving while the queue runs. */
+u16 vpin_vq_get_base(struct vpin_vq *vq)
+{
+	if (vpin_vq_is_live(vq))
+		vpin_worker_call(vq->worker, vpin_vq_read_base, vq);
+	return vq->base;
+}
+
+/**
+ * vpin_vq_set_kick - VHOST_SET_VRING_KICK, at any time
+ * @vq: the queue
+ * @file: an eventfd, whose reference goes to the queue, or NULL
+ */
+void vpin_vq_set_kick(struct vpin_vq *vq, struct file *file)
+{
+	vpin_kick_unhook(&vq->kick);
+	if (vq->kick.file)
+		fput(vq->kick.file);
+	vq->kick.file = file;
+	if (vq->worker && file) {
+		vpin_kick_hook(&vq->kick, vq->worker, &vq->work);
+		/* It may have been kicked before we listened. */
+		vpin_worker_queue(vq->worker, &vq->work);
+	}
+}
+
+struct vpin_vq_swap {
+	struct eventfd_ctx **slot;
+	struct eventfd_ctx *ctx;
+};
+
+static void vpin_vq_swap(void *arg)
+{
+	struct vpin_vq_swap *swap = arg;
+
+	swap(*swap->slot, swap->ctx);
+}
+
+static void vpin_vq_set_eventfd(struct vpin_vq *vq, struct eventfd_ctx **slot,
+				struct eventfd_ctx *ctx)
+{
+	struct vpin_vq_swap swap = { .slot = slot, .ctx = ctx };
+
+	if (vq->worker)
+		vpin_worker_call(vq->worker, vpin_vq_swap, &swap);
+	else
+		vpin_vq_swap(&swap);
+	if (swap.ctx)
+		eventfd_ctx_put(swap.ctx);
+}
+
+/* VHOST_SET_VRING_CALL, at any time; @ctx's reference goes to the queue. */
+void vpin_vq_set_call(struct vpin_vq *vq, struct eventfd_ctx *ctx)
+{
+	vpin_vq_set_eventfd(vq, &vq->call, ctx);
+}
+
+/* VHOST_SET_VRING_ERR, at any time; @ctx's reference goes to the queue. */
+void vpin_vq_set_err(struct vpin_vq *vq, struct eventfd_ctx *ctx)
+{
+	vpin_vq_set_eventfd(vq, &vq->err, ctx);
+}
