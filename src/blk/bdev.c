@@ -21,7 +21,9 @@ static u8 vpin_blk_bdev_result(struct bio *bio)
 	case BLK_STS_OK:
 		return VIRTIO_BLK_S_OK;
 	case BLK_STS_NOTSUPP:
-		return VIRTIO_BLK_S_UNSUPP;
+		/* A discard is a hint: not following it is no failure. */
+		return bio_op(bio) == REQ_OP_DISCARD ? VIRTIO_BLK_S_OK :
+						       VIRTIO_BLK_S_UNSUPP;
 	default:
 		return VIRTIO_BLK_S_IOERR;
 	}
@@ -31,8 +33,10 @@ static void vpin_blk_bdev_end(struct bio *bio)
 {
 	struct vpin_blk_req *req = bio->bi_private;
 
-	if (unlikely(bio->bi_status))
-		vpin_blk_fail(req, vpin_blk_bdev_result(bio));
+	u8 result = vpin_blk_bdev_result(bio);
+
+	if (unlikely(result != VIRTIO_BLK_S_OK))
+		vpin_blk_fail(req, result);
 	/* The first one's memory is the request's: not to be put. */
 	if (bio == &req->bio)
 		bio_uninit(bio);
@@ -193,6 +197,7 @@ int vpin_blk_bdev_attach(struct vpin_blk *blk)
 		return -EROFS;
 	blk->backend = &vpin_blk_bdev;
 	blk->bdev = bdev;
+	blk->discard = bdev_max_discard_sectors(bdev);
 	blk->capacity = bdev_nr_sectors(bdev);
 	blk->block_size = bdev_logical_block_size(bdev);
 	blk->align_mask = bdev_dma_alignment(bdev) | (blk->block_size - 1);

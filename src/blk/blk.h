@@ -47,6 +47,7 @@ struct vpin_blk_backend;
  * @align_mask: bits that address and length of a piece of data must not have
  *	for the backend to transfer it in place
  * @direct: the file takes direct I/O
+ * @discard: the backend can deallocate
  * @serial: the serial number
  * @config: config space
  */
@@ -59,6 +60,7 @@ struct vpin_blk {
 	u32 block_size;
 	u32 align_mask;
 	bool direct;
+	bool discard;
 	u8 serial[VPIN_SERIAL_LEN];
 	union {
 		struct virtio_blk_config config;

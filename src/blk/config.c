@@ -42,7 +42,6 @@ void vpin_blk_config_init(struct vpin_dev *dev, struct vpin_blk *blk)
 {
 	struct virtio_blk_config *config = &blk->config;
 	u32 segs = clamp(dev->queue_size - 2, 1, VPIN_BLK_SEG_MAX);
-	bool discard = !blk->ro && (!blk->bdev || bdev_max_discard_sectors(blk->bdev));
 
 	dev->config = blk->config_bytes;
 	dev->config_size = VPIN_BLK_CONFIG_SIZE;
@@ -74,8 +73,8 @@ void vpin_blk_config_init(struct vpin_dev *dev, struct vpin_blk *blk)
 	dev->offered |= BIT_ULL(VIRTIO_BLK_F_WRITE_ZEROES);
 	config->max_write_zeroes_sectors = vpin_le32(VPIN_BLK_ZEROES_MAX);
 	config->max_write_zeroes_seg = vpin_le32(VPIN_BLK_RANGES_MAX);
-	config->write_zeroes_may_unmap = discard;
-	if (!discard)
+	config->write_zeroes_may_unmap = blk->discard;
+	if (!blk->discard)
 		return;
 	dev->offered |= BIT_ULL(VIRTIO_BLK_F_DISCARD);
 	config->max_discard_sectors = vpin_le32(U32_MAX >> SECTOR_SHIFT);

@@ -238,6 +238,7 @@ int vpin_blk_file_attach(struct vpin_blk *blk)
 		return ret;
 
 	blk->backend = &vpin_blk_file;
+	blk->discard = file->f_op->fallocate;
 	blk->capacity = stat.size >> SECTOR_SHIFT;
 	blk->block_size = SECTOR_SIZE;
 	if (!(stat.result_mask & STATX_DIOALIGN) || !stat.dio_offset_align)

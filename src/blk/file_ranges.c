@@ -72,12 +72,14 @@ static void vpin_blk_file_ranges_work(struct work_struct *work)
 	int ret;
 
 	for (i = 0; i < req->nr_ranges; i++) {
-		ret = req->type == VIRTIO_BLK_T_DISCARD ?
-			vpin_blk_file_punch(file, &req->ranges[i]) :
-			vpin_blk_file_zero(file, &req->ranges[i]);
-		if (ret)
-			vpin_blk_fail(req, ret == -EOPNOTSUPP ?
-				      VIRTIO_BLK_S_UNSUPP : VIRTIO_BLK_S_IOERR);
+		if (req->type == VIRTIO_BLK_T_WRITE_ZEROES)
+			ret = vpin_blk_file_zero(file, &req->ranges[i]);
+		else
+			ret = vpin_blk_file_punch(file, &req->ranges[i]);
+		/* A discard is a hint: not following it is no failure. */
+		if (ret && (ret != -EOPNOTSUPP ||
+			    req->type == VIRTIO_BLK_T_WRITE_ZEROES))
+			vpin_blk_fail(req, VIRTIO_BLK_S_IOERR);
 	}
 	vpin_blk_part_end(req);
 }
