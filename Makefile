@@ -16,7 +16,19 @@ kunit: ## runs the KUnit suites in UML; KERNEL=6.1, or KERNEL_SRC=any/tree
 shell: ## a prompt in the lab, where the module can be loaded
 	tools/lab/lab shell
 
+demo: ## a guest boots from a vhost-pin disk and fills another; DISK=path
+	tools/demo/demo $(DISK)
+
+check: ## runs every test: about 10 minutes, the first time 40
+	tools/check/check
+
+check-debug: ## the same in a kernel with KASAN, lockdep, kmemleak, UBSAN
+	tools/check/check --debug
+
+dkms-install: ## puts the sources where DKMS looks for them
+	tools/dkms-install
+
 clean: ## removes what the build made in the tree
 	$(MAKE) -C $(KDIR) M=$(CURDIR) clean
 
-.PHONY: all module tools kunit shell clean
+.PHONY: all module tools kunit shell demo check check-debug dkms-install clean

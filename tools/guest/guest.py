@@ -14,6 +14,7 @@ import time
 QEMU = ["qemu-system-x86_64", "-machine", "q35,accel=tcg", "-cpu", "max",
         "-nodefaults", "-display", "none", "-vga", "none",
         "-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console"]
+CONTROL = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]|[^\t\x20-\x7e]")
 DEAD = re.compile(r"Kernel panic|I/O error|EXT4-fs error|Buffer I/O|blk_update")
 
 
@@ -49,7 +50,7 @@ class Guest:
         while True:
             while b"\n" in self.pending:
                 line, self.pending = self.pending.split(b"\n", 1)
-                text = line.decode(errors="replace").strip("\r")
+                text = CONTROL.sub("", line.decode(errors="replace"))
                 self.show(text)
                 if DEAD.search(text):
                     raise GuestError(f"the guest reports: {text}")
