@@ -62,7 +62,6 @@ struct vpin_dev_type {
  * @type: what it is
  * @priv: the type's own
  * @mem: the guest's memory
- * @owned: VHOST_SET_OWNER was called
  * @status: VIRTIO_CONFIG_S_*, without NEEDS_RESET
  * @suspended: between suspend and resume; no queue runs
  * @offered: features offered to the driver, bit n is feature n
@@ -84,7 +83,6 @@ struct vpin_dev {
 	const struct vpin_dev_type *type;
 	void *priv;
 	struct vpin_mem mem;
-	bool owned;
 	u8 status;
 	bool suspended;
 	u64 offered;

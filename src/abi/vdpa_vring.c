@@ -139,7 +139,25 @@ static long vpin_vdpa_vring_state(struct vpin_dev *dev, unsigned int cmd,
 	return copy_to_user(arg, &state, sizeof(state)) ? -EFAULT : 0;
 }
 
-/* The ioctls of a queue: they need an owner. */
+/* The ioctls of a queue: they are the owner's. */
+static long vpin_vdpa_owner_ioctl(struct vpin_dev *dev, unsigned int cmd,
+				  void __user *arg)
+{
+	if (!vpin_mem_is_owner(&dev->mem))
+		return -EPERM;
+
+	switch (cmd) {
+	case VHOST_SET_VRING_KICK:
+	case VHOST_SET_VRING_CALL:
+	case VHOST_SET_VRING_ERR:
+		return vpin_vdpa_set_vring_file(dev, cmd, arg);
+	case VHOST_SET_VRING_ADDR:
+		return vpin_vdpa_set_vring_addr(dev, arg);
+	default:
+		return vpin_vdpa_vring_state(dev, cmd, arg);
+	}
+}
+
 long vpin_vdpa_vring_ioctl(struct vpin_dev *dev, unsigned int cmd,
 			   void __user *arg)
 {
@@ -147,10 +165,7 @@ long vpin_vdpa_vring_ioctl(struct vpin_dev *dev, unsigned int cmd,
 	case VHOST_SET_VRING_KICK:
 	case VHOST_SET_VRING_CALL:
 	case VHOST_SET_VRING_ERR:
-		return dev->owned ? vpin_vdpa_set_vring_file(dev, cmd, arg) :
-				    -EPERM;
 	case VHOST_SET_VRING_ADDR:
-		return dev->owned ? vpin_vdpa_set_vring_addr(dev, arg) : -EPERM;
 	case VHOST_SET_VRING_NUM:
 	case VHOST_SET_VRING_BASE:
 	case VHOST_GET_VRING_BASE:
@@ -159,8 +174,7 @@ long vpin_vdpa_vring_ioctl(struct vpin_dev *dev, unsigned int cmd,
 	case VHOST_GET_VRING_BUSYLOOP_TIMEOUT:
 	case VHOST_VDPA_GET_VRING_GROUP:
 	case VHOST_VDPA_GET_VRING_SIZE:
-		return dev->owned ? vpin_vdpa_vring_state(dev, cmd, arg) :
-				    -EPERM;
+		return vpin_vdpa_owner_ioctl(dev, cmd, arg);
 	case VHOST_VDPA_SET_GROUP_ASID:
 		return vpin_vdpa_set_group_asid(arg);
 	case VHOST_VDPA_GET_VRING_DESC_GROUP:

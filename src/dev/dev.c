@@ -127,13 +127,8 @@ void vpin_dev_destroy(struct vpin_dev *dev)
  */
 int vpin_dev_set_owner(struct vpin_dev *dev)
 {
-	int ret;
-
 	lockdep_assert_held(&dev->lock);
-	ret = vpin_mem_bind(&dev->mem);
-	if (!ret)
-		dev->owned = true;
-	return ret;
+	return vpin_mem_bind(&dev->mem);
 }
 
 /**
@@ -347,6 +342,5 @@ int vpin_dev_unmap(struct vpin_dev *dev, u64 gpa, u64 size)
 /* vpin_mem_batch_end() for a device whose queues may run. */
 int vpin_dev_batch_end(struct vpin_dev *dev)
 {
-	vpin_mem_batch_end(&dev->mem);
-	return vpin_dev_refresh(dev);
+	return vpin_mem_batch_end(&dev->mem) ?: vpin_dev_refresh(dev);
 }

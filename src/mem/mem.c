@@ -63,6 +63,29 @@ int vpin_mem_bind(struct vpin_mem *mem)
 	return ret;
 }
 
+static bool vpin_mem_owned(const struct vpin_mem *mem)
+{
+	lockdep_assert_held(&mem->lock);
+	return mem->mm && mem->mm == current->mm;
+}
+
+/**
+ * vpin_mem_is_owner - whether the caller may change the address space
+ * @mem: the address space
+ *
+ * A process that merely inherited the file may not: its addresses mean
+ * something else.
+ */
+bool vpin_mem_is_owner(struct vpin_mem *mem)
+{
+	bool ret;
+
+	mutex_lock(&mem->lock);
+	ret = vpin_mem_owned(mem);
+	mutex_unlock(&mem->lock);
+	return ret;
+}
+
 /* What the next change starts from. */
 static struct vpin_snap *vpin_mem_latest(struct vpin_mem *mem)
 {
@@ -131,7 +154,7 @@ int vpin_mem_map(struct vpin_mem *mem, u64 gpa, u64 size, u64 uaddr, u32 perm)
 
 	mutex_lock(&mem->lock);
 	ret = -EPERM;
-	if (!mem->mm || mem->mm != current->mm)
+	if (!vpin_mem_owned(mem))
 		goto out;
 	if (vpin_mem_latest(mem)->nr_failed) {
 		ret = vpin_mem_remove(mem, range.first, range.last, true);
@@ -161,8 +184,8 @@ out:
  * @gpa: first GPA
  * @size: bytes; 0 touches nothing
  *
- * Return: 0, also where nothing was mapped; -EPERM without an owner; -EINVAL
- * if the stretch wraps; -ENOMEM.
+ * Return: 0, also where nothing was mapped; -EPERM if the caller is not the
+ * owner; -EINVAL if the stretch wraps; -ENOMEM.
  */
 int vpin_mem_unmap(struct vpin_mem *mem, u64 gpa, u64 size)
 {
@@ -173,7 +196,7 @@ int vpin_mem_unmap(struct vpin_mem *mem, u64 gpa, u64 size)
 		return -EINVAL;
 
 	mutex_lock(&mem->lock);
-	if (!mem->mm)
+	if (!vpin_mem_owned(mem))
 		ret = -EPERM;
 	else if (!size)
 		ret = 0;
@@ -187,14 +210,15 @@ int vpin_mem_unmap(struct vpin_mem *mem, u64 gpa, u64 size)
  * vpin_mem_batch_begin - gathers changes until vpin_mem_batch_end()
  * @mem: the address space
  *
- * Return: 0, also if a batch is open already; -EPERM without an owner.
+ * Return: 0, also if a batch is open already; -EPERM if the caller is not the
+ * owner.
  */
 int vpin_mem_batch_begin(struct vpin_mem *mem)
 {
 	int ret = 0;
 
 	mutex_lock(&mem->lock);
-	if (!mem->mm)
+	if (!vpin_mem_owned(mem))
 		ret = -EPERM;
 	else if (!mem->batch)
 		mem->batch = vpin_snap_get(mem->snap);
@@ -203,18 +227,25 @@ int vpin_mem_batch_begin(struct vpin_mem *mem)
 }
 
 /**
- * vpin_mem_batch_end - publishes what the open batch gathered, if one is open
+ * vpin_mem_batch_end - publishes what the open batch gathered
  * @mem: the address space
+ *
+ * Return: 0, also if none is open; -EPERM if the caller is not the owner.
  */
-void vpin_mem_batch_end(struct vpin_mem *mem)
+int vpin_mem_batch_end(struct vpin_mem *mem)
 {
+	int ret = 0;
+
 	mutex_lock(&mem->lock);
-	if (mem->batch) {
+	if (!vpin_mem_owned(mem)) {
+		ret = -EPERM;
+	} else if (mem->batch) {
 		vpin_snap_put(mem->snap);
 		mem->snap = mem->batch;
 		mem->batch = NULL;
 	}
 	mutex_unlock(&mem->lock);
+	return ret;
 }
 
 /**
