@@ -240,33 +240,27 @@ void vpin_guest_desc(struct vpin_guest *guest, u64 table, u32 index,
 	vpin_guest_write(guest, table + 16 * (u64)index, &wire, sizeof(wire));
 }
 
-/* For a suite's init: a guest without memory, as the test's private data. */
-int vpin_guest_init(struct kunit *test)
+/* A guest without memory.  Return: NULL without memory of ours. */
+struct vpin_guest *vpin_guest_create(struct kunit *test)
 {
 	struct vpin_guest *guest;
 
 	guest = kunit_kzalloc(test, sizeof(*guest), GFP_KERNEL);
 	if (!guest)
-		return -ENOMEM;
+		return NULL;
 	guest->test = test;
 	INIT_LIST_HEAD(&guest->pieces);
 	guest->snap = vpin_snap_empty();
-	if (IS_ERR(guest->snap))
-		return PTR_ERR(guest->snap);
-	test->priv = guest;
-	return 0;
+	return IS_ERR(guest->snap) ? NULL : guest;
 }
 
-/* For its exit: whoever held the memory has to have dropped it by now. */
-void vpin_guest_exit(struct kunit *test)
+/* Whoever held the memory has to have dropped it by now. */
+void vpin_guest_destroy(struct vpin_guest *guest)
 {
-	struct vpin_guest *guest = test->priv;
+	struct kunit *test = guest->test;
 	struct vpin_guest_piece *piece;
-	bool held;
+	bool held = refcount_read(&guest->snap->ref) > 1;
 
-	if (!guest)
-		return;
-	held = refcount_read(&guest->snap->ref) > 1;
 	KUNIT_EXPECT_FALSE_MSG(test, held, "the snapshot is still held");
 	vpin_snap_put(guest->snap);
 	list_for_each_entry(piece, &guest->pieces, node) {
@@ -277,4 +271,18 @@ void vpin_guest_exit(struct kunit *test)
 					    piece->first);
 		free_pages_exact(piece->block, piece->block_size);
 	}
+}
+
+/* A suite's init: the guest is the test's private data. */
+int vpin_guest_init(struct kunit *test)
+{
+	test->priv = vpin_guest_create(test);
+	return test->priv ? 0 : -ENOMEM;
+}
+
+/* A suite's exit. */
+void vpin_guest_exit(struct kunit *test)
+{
+	if (test->priv)
+		vpin_guest_destroy(test->priv);
 }

@@ -39,6 +39,8 @@ struct vpin_guest {
 	struct list_head pieces;
 };
 
+struct vpin_guest *vpin_guest_create(struct kunit *test);
+void vpin_guest_destroy(struct vpin_guest *guest);
 int vpin_guest_init(struct kunit *test);
 void vpin_guest_exit(struct kunit *test);
 

@@ -261,7 +261,6 @@ static void call_ends_beside_an_endless_item(struct kunit *test)
 	vpin_worker_queue(worker, &item.work);
 	vpin_worker_call(worker, call_take_note, &note);
 	KUNIT_EXPECT_GE(test, note.runs, 1);
-	KUNIT_EXPECT_LT(test, note.runs, 1000);
 	WRITE_ONCE(item.endless, false);
 	settle(worker);
 	settle(worker);

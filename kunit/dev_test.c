@@ -1,0 +1,482 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The device as a VMM sees it: status, features, suspend, resume and reset.
+ */
+#include <linux/completion.h>
+#include <linux/workqueue.h>
+#include "fake.h"
+
+#define A	VIRTIO_CONFIG_S_ACKNOWLEDGE
+#define D	VIRTIO_CONFIG_S_DRIVER
+#define F	VIRTIO_CONFIG_S_FEATURES_OK
+#define OK	VIRTIO_CONFIG_S_DRIVER_OK
+#define FAILED	VIRTIO_CONFIG_S_FAILED
+
+static int set_features(struct vpin_rig *rig, u64 features)
+{
+	return LOCKED(rig, vpin_dev_set_features(rig->dev, features));
+}
+
+static int suspend(struct vpin_rig *rig)
+{
+	return LOCKED(rig, vpin_dev_suspend(rig->dev));
+}
+
+static int resume(struct vpin_rig *rig)
+{
+	return LOCKED(rig, vpin_dev_resume(rig->dev));
+}
+
+static u16 get_base(struct vpin_rig *rig, u16 q)
+{
+	return LOCKED(rig, vpin_vq_get_base(&rig->dev->vqs[q]));
+}
+
+/* Offers @nr chains of one writable byte to queue @q and waits for them. */
+static void serve(struct kunit *test, struct vpin_rig *rig, u16 q, u16 nr)
+{
+	struct vpin_driver *driver = &rig->drivers[q];
+
+	vpin_driver_desc(driver, 0, GUEST_BUF, 1, D_WRITE, 0);
+	while (nr--)
+		vpin_driver_offer(driver, 0);
+	vpin_rig_kick(rig, q);
+	KUNIT_EXPECT_TRUE(test, vpin_rig_used(rig, q, driver->idx));
+}
+
+/* One bit after the other, as VIRTIO 1.2, 3.1.1 has it. */
+static void status_step_by_step(struct kunit *test)
+{
+	static const u8 steps[] = { A, A | D, A | D | F, A | D | F | OK };
+	struct vpin_fake *fake = test->priv;
+	unsigned int i;
+
+	KUNIT_EXPECT_EQ(test, vpin_rig_get_status(&fake->rig), 0);
+	for (i = 0; i < ARRAY_SIZE(steps); i++) {
+		KUNIT_EXPECT_EQ(test, vpin_rig_status(&fake->rig, steps[i]), 0);
+		KUNIT_EXPECT_EQ(test, vpin_rig_get_status(&fake->rig), steps[i]);
+	}
+}
+
+struct status_case {
+	u8 from;
+	u8 to;
+	int want;
+};
+
+static const struct status_case status_cases[] = {
+	/* Any superset, also in one step: QEMU starts a device so. */
+	{ 0, A, 0 },
+	{ 0, RIG_RUNNING, 0 },
+	{ A | D, RIG_RUNNING, 0 },
+	{ A, A, 0 },
+	{ RIG_RUNNING, RIG_RUNNING, 0 },
+	{ RIG_RUNNING, RIG_RUNNING | FAILED, 0 },
+	/* No bit goes but by a reset. */
+	{ A | D, A, -EINVAL },
+	{ A | D, D, -EINVAL },
+	{ RIG_RUNNING, A | D | F, -EINVAL },
+	{ RIG_RUNNING, A | D | OK, -EINVAL },
+	{ RIG_RUNNING, FAILED, -EINVAL },
+	/* A reset is taken in every state. */
+	{ 0, 0, 0 },
+	{ A, 0, 0 },
+	{ A | D | F, 0, 0 },
+	{ RIG_RUNNING, 0, 0 },
+	{ RIG_RUNNING | FAILED, 0, 0 },
+};
+
+static void status_case_name(const struct status_case *c, char *name)
+{
+	snprintf(name, KUNIT_PARAM_DESC_SIZE, "%#x to %#x", c->from, c->to);
+}
+KUNIT_ARRAY_PARAM(status, status_cases, status_case_name);
+
+/* What is refused changes nothing. */
+static void status_from_one_to_another(struct kunit *test)
+{
+	const struct status_case *c = test->param_value;
+	struct vpin_fake *fake = test->priv;
+
+	KUNIT_ASSERT_EQ(test, vpin_rig_status(&fake->rig, c->from), 0);
+	KUNIT_EXPECT_EQ(test, vpin_rig_status(&fake->rig, c->to), c->want);
+	KUNIT_EXPECT_EQ(test, vpin_rig_get_status(&fake->rig),
+			c->want ? c->from : c->to);
+}
+
+/* NEEDS_RESET is the device's to set: the driver's is left out. */
+static void status_needs_reset_is_not_the_drivers(struct kunit *test)
+{
+	struct vpin_fake *fake = test->priv;
+
+	KUNIT_EXPECT_EQ(test, vpin_rig_status(&fake->rig, A |
+					      VIRTIO_CONFIG_S_NEEDS_RESET), 0);
+	KUNIT_EXPECT_EQ(test, vpin_rig_get_status(&fake->rig), A);
+}
+
+/* A hole that the VMM thinks is memory: the device does not start on it. */
+static void driver_ok_with_a_failed_map(struct kunit *test)
+{
+	struct vpin_fake *fake = test->priv;
+	struct vpin_rig *rig = &fake->rig;
+
+	vpin_guest_map_failed(rig->guest, 0x100000, SZ_4K);
+	vpin_rig_see(rig, rig->guest->snap);
+	KUNIT_EXPECT_EQ(test, vpin_rig_vq(rig, 0, 8, 0), 0);
+	KUNIT_EXPECT_EQ(test, vpin_rig_status(rig, RIG_RUNNING), -EFAULT);
+	KUNIT_EXPECT_EQ(test, vpin_rig_get_status(rig), 0);
+	KUNIT_EXPECT_EQ(test, fake->nr_started, 0U);
+	/* A reset forgets it, so the VMM can start over. */
+	KUNIT_EXPECT_EQ(test, vpin_rig_status(rig, 0), 0);
+	vpin_rig_run(rig, 8, 0);
+	KUNIT_EXPECT_EQ(test, fake->nr_started, 2U);
+}
+
+/* The second queue does not start: the first does not go on, either. */
+static void driver_ok_stops_what_it_started(struct kunit *test)
+{
+	struct vpin_fake *fake = test->priv;
+	struct vpin_rig *rig = &fake->rig;
+
+	fake->fail_start = 1;
+	KUNIT_EXPECT_EQ(test, vpin_rig_vq(rig, 0, 8, 0), 0);
+	KUNIT_EXPECT_EQ(test, vpin_rig_vq(rig, 1, 8, 0), 0);
+	KUNIT_EXPECT_EQ(test, vpin_rig_status(rig, RIG_RUNNING), -ENOMEM);
+	KUNIT_EXPECT_EQ(test, vpin_rig_get_status(rig), 0);
+	KUNIT_EXPECT_EQ(test, fake->nr_started, 1U);
+	KUNIT_EXPECT_EQ(test, fake->nr_stopped, 1U);
+	/* The queues are as they were set up: it can be tried again. */
+	fake->fail_start = U16_MAX;
+	KUNIT_EXPECT_EQ(test, vpin_rig_status(rig, RIG_RUNNING), 0);
+	serve(test, rig, 1, 1);
+}
+
+/* QEMU sets bits of its own beside those of the driver. */
+static void features_that_were_not_offered(struct kunit *test)
+{
+	struct vpin_fake *fake = test->priv;
+	struct vpin_dev *dev = fake->rig.dev;
+
+	KUNIT_EXPECT_EQ(test, set_features(&fake->rig, U64_MAX), 0);
+	KUNIT_EXPECT_EQ(test, dev->features, FAKE_FEATURES);
+	KUNIT_EXPECT_EQ(test, set_features(&fake->rig,
+					   BIT_ULL(VIRTIO_F_VERSION_1) | 1), 0);
+	KUNIT_EXPECT_EQ(test, dev->features, BIT_ULL(VIRTIO_F_VERSION_1));
+	KUNIT_EXPECT_TRUE(test, vpin_dev_has(dev, VIRTIO_F_VERSION_1));
+	KUNIT_EXPECT_FALSE(test, vpin_dev_has(dev, VIRTIO_RING_F_EVENT_IDX));
+}
+
+/* FEATURES_OK ends the haggling; saying the same again is no change. */
+static void features_after_features_ok(struct kunit *test)
+{
+	struct vpin_fake *fake = test->priv;
+	struct vpin_rig *rig = &fake->rig;
+
+	KUNIT_EXPECT_EQ(test, set_features(rig, FAKE_FEATURES), 0);
+	KUNIT_EXPECT_EQ(test, vpin_rig_status(rig, A | D | F), 0);
+	KUNIT_EXPECT_EQ(test, set_features(rig, 0), -EBUSY);
+	KUNIT_EXPECT_EQ(test, rig->dev->features, FAKE_FEATURES);
+	KUNIT_EXPECT_EQ(test, set_features(rig, FAKE_FEATURES), 0);
+	KUNIT_EXPECT_EQ(test, set_features(rig, FAKE_FEATURES | 1), 0);
+	KUNIT_EXPECT_EQ(test, vpin_rig_status(rig, 0), 0);
+	KUNIT_EXPECT_EQ(test, rig->dev->features, 0ULL);
+	KUNIT_EXPECT_EQ(test, set_features(rig, BIT_ULL(VIRTIO_F_VERSION_1)), 0);
+}
+
+/* 3 chains before, 2 after: the second life begins at 3. */
+static void suspend_and_resume_lose_nothing(struct kunit *test)
+{
+	struct vpin_fake *fake = test->priv;
+	struct vpin_rig *rig = &fake->rig;
+
+	vpin_rig_run(rig, 8, 0);
+	serve(test, rig, 0, 3);
+	KUNIT_EXPECT_EQ(test, suspend(rig), 0);
+	KUNIT_EXPECT_EQ(test, fake->nr_stopped, 2U);
+	KUNIT_EXPECT_EQ(test, get_base(rig, 0), 3);
+	KUNIT_EXPECT_EQ(test, get_base(rig, 1), 0);
+	KUNIT_EXPECT_EQ(test, vpin_rig_get_status(rig), RIG_RUNNING);
+
+	/* Offered while it sleeps, and taken without a kick when it wakes. */
+	vpin_driver_offer(&rig->drivers[0], 0);
+	vpin_driver_offer(&rig->drivers[0], 0);
+	msleep(20);
+	KUNIT_EXPECT_EQ(test, vpin_driver_used_idx(&rig->drivers[0]), 3);
+	KUNIT_EXPECT_EQ(test, resume(rig), 0);
+	KUNIT_EXPECT_TRUE(test, vpin_rig_used(rig, 0, 5));
+	KUNIT_EXPECT_EQ(test, fake->nr_taken, 5U);
+}
+
+static void suspend_and_resume_out_of_turn(struct kunit *test)
+{
+	struct vpin_fake *fake = test->priv;
+	struct vpin_rig *rig = &fake->rig;
+
+	/* Not started: there is nothing to do. */
+	KUNIT_EXPECT_EQ(test, suspend(rig), 0);
+	KUNIT_EXPECT_EQ(test, resume(rig), 0);
+	vpin_rig_run(rig, 8, 0);
+	KUNIT_EXPECT_EQ(test, resume(rig), 0);
+	KUNIT_EXPECT_EQ(test, fake->nr_started, 2U);
+	KUNIT_EXPECT_EQ(test, suspend(rig), 0);
+	KUNIT_EXPECT_EQ(test, suspend(rig), 0);
+	KUNIT_EXPECT_EQ(test, fake->nr_stopped, 2U);
+	KUNIT_EXPECT_EQ(test, resume(rig), 0);
+	KUNIT_EXPECT_EQ(test, resume(rig), 0);
+	KUNIT_EXPECT_EQ(test, fake->nr_started, 4U);
+	serve(test, rig, 0, 1);
+}
+
+/* DRIVER_OK said again must not wake a device that is suspended. */
+static void suspended_stays_suspended(struct kunit *test)
+{
+	struct vpin_fake *fake = test->priv;
+	struct vpin_rig *rig = &fake->rig;
+	struct vpin_vq *vq = &rig->dev->vqs[0];
+
+	vpin_rig_run(rig, 8, 0);
+	KUNIT_EXPECT_EQ(test, suspend(rig), 0);
+	KUNIT_EXPECT_EQ(test, vpin_rig_status(rig, RIG_RUNNING), 0);
+	KUNIT_EXPECT_EQ(test, LOCKED(rig, vpin_vq_enable(vq, true)), 0);
+	KUNIT_EXPECT_EQ(test, fake->nr_started, 2U);
+	KUNIT_EXPECT_EQ(test, resume(rig), 0);
+	KUNIT_EXPECT_EQ(test, fake->nr_started, 4U);
+}
+
+/* The VMM may move a queue of a suspended device: to 65535 here. */
+static void resume_goes_on_where_the_vmm_says(struct kunit *test)
+{
+	struct vpin_fake *fake = test->priv;
+	struct vpin_rig *rig = &fake->rig;
+	struct vpin_vq *vq = &rig->dev->vqs[0];
+
+	vpin_rig_run(rig, 8, 0);
+	serve(test, rig, 0, 3);
+	KUNIT_EXPECT_EQ(test, suspend(rig), 0);
+	KUNIT_EXPECT_EQ(test, LOCKED(rig, vpin_vq_set_base(vq, 65535)), 0);
+	vpin_driver_init(&rig->drivers[0], rig->guest, RIG_RING(0), 8, 65535);
+	KUNIT_EXPECT_EQ(test, resume(rig), 0);
+	serve(test, rig, 0, 2);
+	KUNIT_EXPECT_EQ(test, get_base(rig, 0), 1);
+}
+
+/* A map that failed meanwhile: it does not wake, and can be tried again. */
+static void resume_with_a_failed_map(struct kunit *test)
+{
+	struct vpin_fake *fake = test->priv;
+	struct vpin_rig *rig = &fake->rig;
+	struct vpin_snap *good;
+
+	vpin_rig_run(rig, 8, 0);
+	KUNIT_EXPECT_EQ(test, suspend(rig), 0);
+	good = vpin_snap_get(rig->guest->snap);
+	vpin_guest_map_failed(rig->guest, 0x100000, SZ_4K);
+	vpin_rig_see(rig, rig->guest->snap);
+	KUNIT_EXPECT_EQ(test, resume(rig), -EFAULT);
+	KUNIT_EXPECT_EQ(test, fake->nr_started, 2U);
+	vpin_rig_see(rig, good);
+	vpin_snap_put(good);
+	KUNIT_EXPECT_EQ(test, resume(rig), 0);
+	KUNIT_EXPECT_EQ(test, fake->nr_started, 4U);
+	serve(test, rig, 0, 1);
+}
+
+/* A reset in each state: running, suspended, half set up. */
+static void reset_forgets_all(struct kunit *test)
+{
+	struct vpin_fake *fake = test->priv;
+	struct vpin_rig *rig = &fake->rig;
+	unsigned int i;
+
+	for (i = 0; i < 3; i++) {
+		struct vpin_vq *vq = &rig->dev->vqs[0];
+
+		KUNIT_EXPECT_EQ(test, set_features(rig, FAKE_FEATURES), 0);
+		vpin_rig_run(rig, 8, 5);
+		serve(test, rig, 0, 1);
+		if (i == 1)
+			KUNIT_EXPECT_EQ(test, suspend(rig), 0);
+		KUNIT_EXPECT_EQ(test, vpin_rig_status(rig, 0), 0);
+		KUNIT_EXPECT_EQ(test, vpin_rig_get_status(rig), 0);
+		KUNIT_EXPECT_EQ(test, rig->dev->features, 0ULL);
+		KUNIT_EXPECT_EQ(test, get_base(rig, 0), 0);
+		KUNIT_EXPECT_FALSE(test, vq->enabled);
+		KUNIT_EXPECT_EQ(test, vq->num, 0);
+		KUNIT_EXPECT_EQ(test, fake->nr_started, fake->nr_stopped);
+		KUNIT_EXPECT_EQ(test, fake->nr_resets, i + 1);
+	}
+	/* Nothing is left that would start. */
+	KUNIT_EXPECT_EQ(test, vpin_rig_status(rig, RIG_RUNNING), 0);
+	KUNIT_EXPECT_EQ(test, fake->nr_started, 6U);
+}
+
+/* The guest's memory stays mapped over a reset, and unpins with the device. */
+static void reset_keeps_memory(struct kunit *test)
+{
+	struct vpin_fake *fake = test->priv;
+	struct vpin_rig *rig = &fake->rig;
+	struct vpin_snap *snap;
+
+	vpin_rig_run(rig, 8, 0);
+	KUNIT_EXPECT_EQ(test, vpin_rig_status(rig, 0), 0);
+	snap = vpin_mem_snap(&rig->dev->mem);
+	KUNIT_EXPECT_EQ(test, snap->nr, rig->guest->snap->nr);
+	vpin_snap_put(snap);
+}
+
+/* A call that waits, on a thread of its own. */
+struct waiter {
+	struct work_struct work;
+	struct vpin_rig *rig;
+	int (*fn)(struct vpin_rig *rig);
+	int ret;
+	struct completion done;
+};
+
+static void waiter_run(struct work_struct *work)
+{
+	struct waiter *waiter = container_of(work, struct waiter, work);
+
+	waiter->ret = waiter->fn(waiter->rig);
+	complete(&waiter->done);
+}
+
+static int reset(struct vpin_rig *rig)
+{
+	return vpin_rig_status(rig, 0);
+}
+
+static int disable(struct vpin_rig *rig)
+{
+	return LOCKED(rig, vpin_vq_enable(&rig->dev->vqs[0], false));
+}
+
+static const struct {
+	const char *name;
+	int (*fn)(struct vpin_rig *rig);
+} drain_cases[] = {
+	{ "suspend", suspend }, { "reset", reset }, { "disable", disable },
+};
+
+static void drain_case_name(const typeof(drain_cases[0]) *c, char *name)
+{
+	strscpy(name, c->name, KUNIT_PARAM_DESC_SIZE);
+}
+KUNIT_ARRAY_PARAM(drain, drain_cases, drain_case_name);
+
+/*
+ * 3 chains are in flight and a fourth is offered: a stop waits for the 3, they
+ * are in the used ring when it returns, and the fourth is not taken.
+ */
+static void stop_waits_for_what_is_in_flight(struct kunit *test)
+{
+	const typeof(drain_cases[0]) *c = test->param_value;
+	struct vpin_fake *fake = test->priv;
+	struct vpin_rig *rig = &fake->rig;
+	struct vpin_driver *driver = &rig->drivers[0];
+	struct waiter waiter = { .rig = rig, .fn = c->fn };
+	unsigned int i;
+
+	fake->hold = true;
+	vpin_rig_run(rig, 8, 0);
+	for (i = 0; i < 3; i++) {
+		vpin_driver_desc(driver, i, GUEST_BUF, i + 1, D_WRITE, 0);
+		vpin_driver_offer(driver, i);
+	}
+	vpin_rig_kick(rig, 0);
+	KUNIT_ASSERT_TRUE(test, WAIT_UNTIL(READ_ONCE(fake->nr_held) == 3));
+
+	init_completion(&waiter.done);
+	INIT_WORK_ONSTACK(&waiter.work, waiter_run);
+	queue_work(system_unbound_wq, &waiter.work);
+	KUNIT_EXPECT_EQ(test, wait_for_completion_timeout(&waiter.done, HZ / 10),
+			0UL);
+	vpin_driver_offer(driver, 0);
+	KUNIT_EXPECT_EQ(test, vpin_fake_release(fake, 2), 2U);
+	KUNIT_EXPECT_EQ(test, wait_for_completion_timeout(&waiter.done, HZ / 10),
+			0UL);
+	KUNIT_EXPECT_EQ(test, vpin_fake_release(fake, 1), 1U);
+	KUNIT_EXPECT_NE(test, wait_for_completion_timeout(&waiter.done, 20 * HZ),
+			0UL);
+	flush_work(&waiter.work);
+	destroy_work_on_stack(&waiter.work);
+
+	KUNIT_EXPECT_EQ(test, waiter.ret, 0);
+	KUNIT_EXPECT_EQ(test, vpin_driver_used_idx(driver), 3);
+	KUNIT_EXPECT_EQ(test, vpin_driver_used_len(driver, 2), 3U);
+	KUNIT_EXPECT_EQ(test, fake->nr_taken, 3U);
+}
+
+/* With 3 in flight in 2 queues the device is destroyed when they have ended. */
+static void destroy_waits_for_what_is_in_flight(struct kunit *test)
+{
+	struct vpin_fake *fake = test->priv;
+	struct vpin_rig *rig = &fake->rig;
+	unsigned int q;
+
+	fake->hold = true;
+	vpin_rig_run(rig, 8, 0);
+	for (q = 0; q < RIG_QUEUES; q++) {
+		vpin_driver_desc(&rig->drivers[q], 0, GUEST_BUF, 1, D_WRITE, 0);
+		vpin_driver_offer(&rig->drivers[q], 0);
+		vpin_driver_offer(&rig->drivers[q], 0);
+		vpin_driver_offer(&rig->drivers[q], 0);
+		vpin_rig_kick(rig, q);
+	}
+	KUNIT_ASSERT_TRUE(test, WAIT_UNTIL(READ_ONCE(fake->nr_held) == 6));
+	vpin_fake_release(fake, 6);
+	vpin_dev_destroy(rig->dev);
+	rig->dev = NULL;
+	KUNIT_EXPECT_EQ(test, fake->nr_ended, 6U);
+	KUNIT_EXPECT_EQ(test, fake->nr_stopped, 2U);
+	KUNIT_EXPECT_EQ(test, refcount_read(&rig->guest->snap->ref), 1U);
+}
+
+/* Each device has a number of its own, and gives it back. */
+static void devices_have_numbers(struct kunit *test)
+{
+	struct vpin_fake *fake = test->priv, *other;
+	int id;
+
+	other = kunit_kzalloc(test, sizeof(*other), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, other);
+	KUNIT_ASSERT_EQ(test, vpin_rig_init(&other->rig, test,
+					    fake->rig.dev->type, NULL), 0);
+	id = other->rig.dev->id;
+	KUNIT_EXPECT_NE(test, id, fake->rig.dev->id);
+	vpin_rig_exit(&other->rig);
+	memset(other, 0, sizeof(*other));
+	KUNIT_ASSERT_EQ(test, vpin_rig_init(&other->rig, test,
+					    fake->rig.dev->type, NULL), 0);
+	KUNIT_EXPECT_EQ(test, other->rig.dev->id, id);
+	vpin_rig_exit(&other->rig);
+}
+
+static struct kunit_case vpin_dev_cases[] = {
+	KUNIT_CASE(status_step_by_step),
+	KUNIT_CASE_PARAM(status_from_one_to_another, status_gen_params),
+	KUNIT_CASE(status_needs_reset_is_not_the_drivers),
+	KUNIT_CASE(driver_ok_with_a_failed_map),
+	KUNIT_CASE(driver_ok_stops_what_it_started),
+	KUNIT_CASE(features_that_were_not_offered),
+	KUNIT_CASE(features_after_features_ok),
+	KUNIT_CASE(suspend_and_resume_lose_nothing),
+	KUNIT_CASE(suspend_and_resume_out_of_turn),
+	KUNIT_CASE(suspended_stays_suspended),
+	KUNIT_CASE(resume_goes_on_where_the_vmm_says),
+	KUNIT_CASE(resume_with_a_failed_map),
+	KUNIT_CASE(reset_forgets_all),
+	KUNIT_CASE(reset_keeps_memory),
+	KUNIT_CASE_PARAM(stop_waits_for_what_is_in_flight, drain_gen_params),
+	KUNIT_CASE(destroy_waits_for_what_is_in_flight),
+	KUNIT_CASE(devices_have_numbers),
+	{}
+};
+
+static struct kunit_suite vpin_dev_suite = {
+	.name = "vpin_dev",
+	.init = vpin_fake_init,
+	.exit = vpin_fake_exit,
+	.test_cases = vpin_dev_cases,
+};
+kunit_test_suite(vpin_dev_suite);

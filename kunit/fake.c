@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <linux/slab.h>
+#include "fake.h"
+
+/* @node is in the queue's free list or in the fake's held one. */
+struct vpin_fake_req {
+	struct vpin_req req;
+	struct list_head node;
+	bool inflight;
+};
+
+struct vpin_fake_queue {
+	struct list_head free;
+	struct vpin_fake_req reqs[];
+};
+
+static struct vpin_fake *vpin_fake_of(struct vpin_vq *vq)
+{
+	return vq->dev->priv;
+}
+
+static int vpin_fake_attach(struct vpin_dev *dev, const struct vpin_attach *args,
+			    struct file *backend)
+{
+	dev->priv = container_of(args, struct vpin_fake, rig.args);
+	dev->offered = FAKE_FEATURES;
+	return 0;
+}
+
+static void vpin_fake_detach(struct vpin_dev *dev)
+{
+}
+
+static void vpin_fake_reset(struct vpin_dev *dev)
+{
+	struct vpin_fake *fake = dev->priv;
+
+	fake->nr_resets++;
+}
+
+static int vpin_fake_vq_start(struct vpin_vq *vq)
+{
+	struct vpin_fake *fake = vpin_fake_of(vq);
+	struct vpin_fake_queue *queue;
+	unsigned int i;
+
+	if (vq->index >= fake->fail_start)
+		return -ENOMEM;
+	queue = kzalloc(struct_size(queue, reqs, vq->num), GFP_KERNEL);
+	if (!queue)
+		return -ENOMEM;
+	INIT_LIST_HEAD(&queue->free);
+	for (i = 0; i < vq->num; i++)
+		list_add_tail(&queue->reqs[i].node, &queue->free);
+	vq->priv = queue;
+	fake->nr_started++;
+	return 0;
+}
+
+static void vpin_fake_vq_stop(struct vpin_vq *vq)
+{
+	struct vpin_fake *fake = vpin_fake_of(vq);
+	struct vpin_fake_queue *queue = vq->priv;
+	unsigned int i;
+
+	for (i = 0; i < vq->num; i++)
+		fake->nr_faults += queue->reqs[i].inflight;
+	kfree(queue);
+	vq->priv = NULL;
+	fake->nr_stopped++;
+}
+
+/* Takes one chain.  Return: vpin_vq_take()'s. */
+static int vpin_fake_take(struct vpin_vq *vq, struct vpin_fake_queue *queue)
+{
+	struct vpin_fake *fake = vpin_fake_of(vq);
+	struct vpin_fake_req *req;
+	struct vpin_chain chain;
+	u16 head;
+	int ret;
+
+	ret = vpin_vq_take(vq, &chain, &head);
+	if (ret < 0)
+		fake->nr_bad++;
+	if (ret <= 0)
+		return ret;
+
+	fake->nr_taken++;
+	req = list_first_entry(&queue->free, struct vpin_fake_req, node);
+	list_del(&req->node);
+	fake->nr_faults += req->inflight;
+	req->inflight = true;
+	vpin_vq_begin(vq, &req->req, head);
+	req->req.len = chain.writable;
+	if (!READ_ONCE(fake->hold)) {
+		vpin_vq_complete(&req->req);
+		return 1;
+	}
+	spin_lock(&fake->lock);
+	list_add_tail(&req->node, &fake->held);
+	fake->nr_held++;
+	spin_unlock(&fake->lock);
+	return 1;
+}
+
+static unsigned int vpin_fake_vq_run(struct vpin_vq *vq, unsigned int budget)
+{
+	struct vpin_fake_queue *queue = vq->priv;
+	struct vpin_fake *fake = vpin_fake_of(vq);
+	unsigned int nr = 0;
+
+	while (nr < budget && !list_empty(&queue->free) &&
+	       vpin_fake_take(vq, queue))
+		nr++;
+	fake->most_taken = max(fake->most_taken, nr);
+	return nr;
+}
+
+static bool vpin_fake_vq_end(struct vpin_vq *vq, struct vpin_req *vreq)
+{
+	struct vpin_fake_req *req = container_of(vreq, struct vpin_fake_req, req);
+	struct vpin_fake_queue *queue = vq->priv;
+	struct vpin_fake *fake = vpin_fake_of(vq);
+
+	fake->nr_faults += !req->inflight;
+	req->inflight = false;
+	list_add_tail(&req->node, &queue->free);
+	fake->nr_ended++;
+	if (READ_ONCE(fake->endless))
+		vpin_driver_offer(&fake->rig.drivers[vq->index], 0);
+	return true;
+}
+
+static const struct vpin_dev_type vpin_fake_type = {
+	.id = 42,
+	.name = "fake",
+	.attach = vpin_fake_attach,
+	.detach = vpin_fake_detach,
+	.reset = vpin_fake_reset,
+	.vq_start = vpin_fake_vq_start,
+	.vq_stop = vpin_fake_vq_stop,
+	.vq_run = vpin_fake_vq_run,
+	.vq_end = vpin_fake_vq_end,
+};
+
+/* Ends up to @max of the requests that are held.  Return: how many. */
+unsigned int vpin_fake_release(struct vpin_fake *fake, unsigned int max)
+{
+	struct vpin_fake_req *req;
+	unsigned int nr;
+
+	for (nr = 0; nr < max; nr++) {
+		spin_lock(&fake->lock);
+		req = list_first_entry_or_null(&fake->held,
+					       struct vpin_fake_req, node);
+		if (req) {
+			list_del(&req->node);
+			fake->nr_held--;
+		}
+		spin_unlock(&fake->lock);
+		if (!req)
+			break;
+		vpin_vq_complete(&req->req);
+	}
+	return nr;
+}
+
+int vpin_fake_init(struct kunit *test)
+{
+	struct vpin_fake *fake;
+
+	fake = kunit_kzalloc(test, sizeof(*fake), GFP_KERNEL);
+	if (!fake)
+		return -ENOMEM;
+	fake->fail_start = U16_MAX;
+	spin_lock_init(&fake->lock);
+	INIT_LIST_HEAD(&fake->held);
+	test->priv = fake;
+	return vpin_rig_init(&fake->rig, test, &vpin_fake_type, NULL);
+}
+
+void vpin_fake_exit(struct kunit *test)
+{
+	struct vpin_fake *fake = test->priv;
+
+	if (!fake)
+		return;
+	WRITE_ONCE(fake->endless, false);
+	WRITE_ONCE(fake->hold, false);
+	vpin_fake_release(fake, UINT_MAX);
+	vpin_rig_exit(&fake->rig);
+	KUNIT_EXPECT_EQ(test, fake->nr_started, fake->nr_stopped);
+	KUNIT_EXPECT_EQ(test, fake->nr_taken, fake->nr_ended);
+	KUNIT_EXPECT_EQ(test, fake->nr_faults, 0U);
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A device type for tests: it does nothing with its chains but count them, and
+ * holds them in flight as long as the test likes.
+ */
+#ifndef _VPIN_KUNIT_FAKE_H
+#define _VPIN_KUNIT_FAKE_H
+
+#include <linux/list.h>
+#include <linux/spinlock.h>
+#include "rig.h"
+
+/**
+ * struct vpin_fake - a device of the fake type
+ * @rig: the device and its guest
+ * @hold: chains stay in flight until vpin_fake_release()
+ * @endless: a driver that offers head 0 again as soon as it is used
+ * @fail_start: queues fail to start with -ENOMEM from this one on
+ * @lock: guards @held
+ * @held: requests in flight
+ * @nr_held: how many
+ * @nr_started: queues started so far
+ * @nr_stopped: queues stopped so far
+ * @nr_resets: resets so far
+ * @nr_taken: good chains taken so far
+ * @nr_bad: bad chains seen so far
+ * @nr_ended: requests ended so far
+ * @nr_faults: requests that were used twice at a time, or lost
+ * @most_taken: most chains taken in one turn
+ */
+struct vpin_fake {
+	struct vpin_rig rig;
+	bool hold;
+	bool endless;
+	u16 fail_start;
+	spinlock_t lock;
+	struct list_head held;
+	unsigned int nr_held;
+	unsigned int nr_started;
+	unsigned int nr_stopped;
+	unsigned int nr_resets;
+	unsigned int nr_taken;
+	unsigned int nr_bad;
+	unsigned int nr_ended;
+	unsigned int nr_faults;
+	unsigned int most_taken;
+};
+
+/* Features that it offers. */
+#define FAKE_FEATURES \
+	(BIT_ULL(VIRTIO_F_VERSION_1) | BIT_ULL(VIRTIO_RING_F_INDIRECT_DESC) | \
+	 BIT_ULL(VIRTIO_RING_F_EVENT_IDX))
+
+/* A suite's init and exit: the fake is the test's private data. */
+int vpin_fake_init(struct kunit *test);
+void vpin_fake_exit(struct kunit *test);
+
+unsigned int vpin_fake_release(struct vpin_fake *fake, unsigned int max);
+
+#endif /* _VPIN_KUNIT_FAKE_H */

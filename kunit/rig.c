@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <linux/err.h>
+#include "rig.h"
+
+/* Makes @snap what the device sees, as a map or unmap of the VMM would. */
+void vpin_rig_see(struct vpin_rig *rig, struct vpin_snap *snap)
+{
+	struct vpin_dev *dev = rig->dev;
+	unsigned int i;
+
+	mutex_lock(&dev->lock);
+	vpin_snap_put(dev->mem.snap);
+	dev->mem.snap = vpin_snap_get(snap);
+	for (i = 0; i < dev->nr_vqs; i++)
+		KUNIT_EXPECT_EQ(rig->test, vpin_vq_refresh(&dev->vqs[i], snap), 0);
+	mutex_unlock(&dev->lock);
+}
+
+/**
+ * vpin_rig_init - a device of a type, with a guest
+ * @rig: the rig, zeroed but for @rig->args.flags
+ * @test: the test
+ * @type: the type
+ * @backend: its backend
+ *
+ * Return: 0 or an errno.
+ */
+int vpin_rig_init(struct vpin_rig *rig, struct kunit *test,
+		  const struct vpin_dev_type *type, struct file *backend)
+{
+	rig->test = test;
+	rig->guest = vpin_guest_create(test);
+	if (!rig->guest)
+		return -ENOMEM;
+	vpin_guest_map_typical(rig->guest);
+
+	rig->args.num_queues = RIG_QUEUES;
+	rig->args.queue_size = RIG_NUM_MAX;
+	rig->dev = vpin_dev_create(type, &rig->args, backend);
+	if (IS_ERR(rig->dev)) {
+		int ret = PTR_ERR(rig->dev);
+
+		rig->dev = NULL;
+		return ret;
+	}
+	vpin_rig_see(rig, rig->guest->snap);
+	return 0;
+}
+
+/* Also of one whose init failed. */
+void vpin_rig_exit(struct vpin_rig *rig)
+{
+	if (rig->dev)
+		vpin_dev_destroy(rig->dev);
+	if (rig->guest)
+		vpin_guest_destroy(rig->guest);
+}
+
+/* Sets up a queue and enables it.  Return: what the device says. */
+int vpin_rig_vq(struct vpin_rig *rig, u16 q, u16 num, u16 base)
+{
+	struct vpin_driver *driver = &rig->drivers[q];
+	struct vpin_vq *vq = &rig->dev->vqs[q];
+
+	vpin_driver_init(driver, rig->guest, RIG_RING(q), num, base);
+	return LOCKED(rig, vpin_vq_set_num(vq, num)) ?:
+	       LOCKED(rig, vpin_vq_set_addr(vq, driver->desc, driver->avail,
+					    driver->used)) ?:
+	       LOCKED(rig, vpin_vq_set_base(vq, base)) ?:
+	       LOCKED(rig, vpin_vq_enable(vq, true));
+}
+
+int vpin_rig_status(struct vpin_rig *rig, u8 status)
+{
+	return LOCKED(rig, vpin_dev_set_status(rig->dev, status));
+}
+
+u8 vpin_rig_get_status(struct vpin_rig *rig)
+{
+	return LOCKED(rig, vpin_dev_get_status(rig->dev));
+}
+
+/* Starts the device with both queues of @num entries from @base on. */
+void vpin_rig_run(struct vpin_rig *rig, u16 num, u16 base)
+{
+	unsigned int q;
+
+	for (q = 0; q < RIG_QUEUES; q++)
+		KUNIT_ASSERT_EQ(rig->test, vpin_rig_vq(rig, q, num, base), 0);
+	KUNIT_ASSERT_EQ(rig->test, vpin_rig_status(rig, RIG_RUNNING), 0);
+}
+
+/* Kicks a queue that runs. */
+void vpin_rig_kick(struct vpin_rig *rig, u16 q)
+{
+	struct vpin_vq *vq = &rig->dev->vqs[q];
+
+	vpin_worker_queue(vq->worker, &vq->work);
+}
+
+/* Waits until the device has used all up to @idx.  Return: whether it has. */
+bool vpin_rig_used(struct vpin_rig *rig, u16 q, u16 idx)
+{
+	return WAIT_UNTIL(vpin_driver_used_idx(&rig->drivers[q]) == idx);
+}
