@@ -14,7 +14,10 @@ kernel_dir() {
 	local debug=${1-} tree key fragments
 	mapfile -t fragments < <(kernel_config "$@")
 	tree=$(source_tree)
-	key=$({ cat "${fragments[@]}"; gcc -dumpfullversion; } | sha256sum)
+	key=$({
+		cat "${fragments[@]}" "$tree/.lab-patches"
+		gcc -dumpfullversion
+	} | sha256sum)
 	printf '%s/uml/%s%s-%s\n' "$CACHE" "${tree##*/}" "${debug#-}" "${key:0:10}"
 }
 

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
 # Kernel sources: Debian's linux-source packages, unpacked once in the cache
-# and never written to afterwards.
+# and never written to afterwards.  The newest, which the lab runs on, gets
+# the patches of patches/: they mend UML itself, under arch/um.
 
 # The newest stable that was tested.  Mirrors drop old versions: then the
 # newest that they have is taken, with a notice.
@@ -13,7 +14,7 @@ source_tree() {
 	local series=${1:-$NEWEST_SERIES} tree
 	mkdir -p "$CACHE/src"
 	tree=$(source_cached "$series")
-	if [[ -z $tree ]]; then
+	if [[ -z $tree ]] || source_stale "$tree" "$series"; then
 		with_lock "source-$series" source_fetch "$series"
 		tree=$(source_cached "$series")
 	fi
@@ -26,9 +27,20 @@ source_cached() {
 		! -name "*.partial" | sort -V | tail -n 1
 }
 
+# source_patches SERIES: what is to be applied to it
+source_patches() {
+	[[ $1 != "$NEWEST_SERIES" ]] || cat "$LAB"/patches/*.patch
+}
+
+# source_stale TREE SERIES: whether it was made with other patches
+source_stale() {
+	! cmp -s <(source_patches "$2") <(cat "$1/.lab-patches" 2>/dev/null)
+}
+
 source_fetch() {
 	local series=$1 package version version_short dir deb tree
-	[[ -z $(source_cached "$series") ]] || return 0
+	tree=$(source_cached "$series")
+	[[ -z $tree ]] || source_stale "$tree" "$series" || return 0
 	need dpkg-deb=dpkg tar xz=xz-utils
 	apt_ready
 	read -r package version < <(source_choose "$series") || true
@@ -46,11 +58,26 @@ source_fetch() {
 	dpkg-deb --fsys-tarfile "$deb" |
 		tar -xO "./usr/src/$package.tar.xz" |
 		xz -dc -T0 | tar -x -C "$tree.partial" --strip-components=1
+	source_patch "$tree.partial" "$series"
+	rm -rf "$tree"
 	mv "$tree.partial" "$tree"
 	# Another series in place of one that is gone goes by that name too.
 	[[ $package == "linux-source-$series" ]] ||
 		ln -sfn "${tree##*/}" "$CACHE/src/linux-$series.gone"
 	rm -rf "$dir"
+}
+
+# A kernel newer than the tested one may have no use for a patch.
+source_patch() {
+	local file
+	source_patches "$2" >"$1/.lab-patches"
+	[[ -s $1/.lab-patches ]] || return 0
+	need patch
+	for file in "$LAB"/patches/*.patch; do
+		if ! patch -s -d "$1" -p1 -N <"$file" >&2; then
+			say "NOTICE: ${file##*/} does not apply: the lab may be slow or warn"
+		fi
+	done
 }
 
 # Prints "PACKAGE VERSION": the pinned one if it is offered, else the newest
