@@ -93,17 +93,21 @@ static struct vpin_snap *vpin_mem_latest(struct vpin_mem *mem)
 	return mem->batch ?: mem->snap;
 }
 
-/* Makes @new the latest, in the batch if one is open, else for all to see. */
-static int vpin_mem_advance(struct vpin_mem *mem, struct vpin_snap *new)
+/* Puts a snapshot in place of another. */
+static int vpin_mem_replace(struct vpin_snap **slot, struct vpin_snap *new)
 {
-	struct vpin_snap **slot = mem->batch ? &mem->batch : &mem->snap;
-
-	lockdep_assert_held(&mem->lock);
 	if (IS_ERR(new))
 		return PTR_ERR(new);
 	vpin_snap_put(*slot);
 	*slot = new;
 	return 0;
+}
+
+/* Makes @new the latest, in the batch if one is open, else for all to see. */
+static int vpin_mem_advance(struct vpin_mem *mem, struct vpin_snap *new)
+{
+	lockdep_assert_held(&mem->lock);
+	return vpin_mem_replace(mem->batch ? &mem->batch : &mem->snap, new);
 }
 
 static int vpin_mem_insert(struct vpin_mem *mem, const struct vpin_range *range)
@@ -248,19 +252,26 @@ int vpin_mem_batch_end(struct vpin_mem *mem)
 	return ret;
 }
 
+static int vpin_mem_forgive_in(struct vpin_snap **slot)
+{
+	if (!*slot || !(*slot)->nr_failed)
+		return 0;
+	return vpin_mem_replace(slot, vpin_snap_remove(*slot, 0, U64_MAX, true));
+}
+
 /**
- * vpin_mem_forgive - forgets the maps that failed
+ * vpin_mem_forgive - forgets the maps that failed, also those of an open batch
  * @mem: the address space
  *
  * Return: 0 or -ENOMEM.
  */
 int vpin_mem_forgive(struct vpin_mem *mem)
 {
-	int ret = 0;
+	int ret;
 
 	mutex_lock(&mem->lock);
-	if (vpin_mem_latest(mem)->nr_failed)
-		ret = vpin_mem_remove(mem, 0, U64_MAX, true);
+	ret = vpin_mem_forgive_in(&mem->snap) ?:
+	      vpin_mem_forgive_in(&mem->batch);
 	mutex_unlock(&mem->lock);
 	return ret;
 }
