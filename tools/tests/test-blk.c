@@ -47,7 +47,6 @@ FIXTURE_VARIANT_ADD(blk, plain) {
 FIXTURE_SETUP(blk)
 {
 	const struct dev_options options = {
-		.memory = 16 * MIB,
 		.serial = "test-blk",
 		.queues = 2,
 		.without = variant->without,

@@ -800,11 +800,11 @@ TEST_F(hostile, H17_kicks_at_any_time)
 	mischief_stop(&mischief);
 }
 
-TEST_F(hostile, H17_a_million_kicks)
+TEST_F(hostile, H17_many_kicks)
 {
 	unsigned int i;
 
-	for (i = 0; i < 1000000; i++)
+	for (i = 0; i < 200000; i++)
 		vq_kick(self->vq);
 	EXPECT_EQ(0, READ_SECTOR(0));
 }
