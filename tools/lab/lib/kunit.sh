@@ -48,6 +48,7 @@ kunit_run() {
 	if kunit_has_smp "$tree"; then
 		boot=(--kernel_args=ncpus=2 --kernel_args=seccomp=on)
 	fi
+	[[ -z $debug ]] || boot+=(--kernel_args=slab_debug=F)
 	kunit_py config "${common[@]}" "${config[@]}" \
 		--kunitconfig="$TOP/kunit/.kunitconfig" >&2
 	kunit_build "$base/tree" "$build"
