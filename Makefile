@@ -28,7 +28,10 @@ check-debug: ## the same in a kernel with KASAN, lockdep, kmemleak, UBSAN
 dkms-install: ## puts the sources where DKMS looks for them
 	tools/dkms-install
 
+style: ## checkpatch and shellcheck
+	tools/check/style
+
 clean: ## removes what the build made in the tree
 	$(MAKE) -C $(KDIR) M=$(CURDIR) clean
 
-.PHONY: all module tools kunit shell demo check check-debug dkms-install clean
+.PHONY: all style module tools kunit shell demo check check-debug dkms-install clean

@@ -55,14 +55,14 @@ static int vpin_worker_thread(void *data)
 
 		set_current_state(TASK_INTERRUPTIBLE);
 		items = llist_del_all(&worker->items);
-		if (items) {
-			__set_current_state(TASK_RUNNING);
-			vpin_worker_run(worker, items);
-		} else if (kthread_should_stop()) {
-			break;
-		} else {
+		if (!items) {
+			if (kthread_should_stop())
+				break;
 			schedule();
+			continue;
 		}
+		__set_current_state(TASK_RUNNING);
+		vpin_worker_run(worker, items);
 	}
 	__set_current_state(TASK_RUNNING);
 	return 0;
