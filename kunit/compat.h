@@ -7,7 +7,9 @@
 #define _VPIN_KUNIT_COMPAT_H
 
 #include <kunit/test.h>
+#include <linux/err.h>
 #include <linux/mman.h>
+#include <linux/shmem_fs.h>
 #include <linux/string.h>
 #include <linux/version.h>
 
@@ -15,6 +17,16 @@
 #define KUNIT_EXPECT_MEMEQ(test, left, right, size) \
 	KUNIT_EXPECT_EQ(test, memcmp(left, right, size), 0)
 #endif
+
+/* A regular file of zeroes.  Flags of mappings became a type in 7.0. */
+static inline struct file *vpin_test_file(loff_t size)
+{
+#ifdef EMPTY_VMA_FLAGS
+	return shmem_file_setup("vpin-test", size, EMPTY_VMA_FLAGS);
+#else
+	return shmem_file_setup("vpin-test", size, 0);
+#endif
+}
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 11, 0)
 
