@@ -2,14 +2,14 @@
 """The guest, driven from the host: unmodified QEMU on disks that vhost-pin
 serves, its serial console, and its QMP socket."""
 
-import json
 import os
 import re
 import selectors
 import signal
-import socket
 import subprocess
 import time
+
+from qmp import Qmp, QmpError
 
 QEMU = ["qemu-system-x86_64", "-machine", "q35,accel=tcg", "-cpu", "max",
         "-nodefaults", "-display", "none", "-vga", "none",
@@ -18,7 +18,7 @@ CONTROL = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]|[^\t\x20-\x7e]")
 DEAD = re.compile(r"Kernel panic|I/O error|EXT4-fs error|Buffer I/O|blk_update")
 
 
-class GuestError(Exception):
+class GuestError(QmpError):
     """The guest, or QEMU, did not do what was asked of it."""
 
 
@@ -39,7 +39,7 @@ class Guest:
             self.qemu = subprocess.Popen(command, stdin=subprocess.PIPE,
                                          stdout=subprocess.PIPE, stderr=stderr)
         self.pending = b""
-        self.qmp_file = None
+        self.control = None
         self.selector = selectors.DefaultSelector()
         self.selector.register(self.qemu.stdout, selectors.EVENT_READ)
 
@@ -115,21 +115,9 @@ class Guest:
     # QEMU
 
     def qmp(self, command, **arguments):
-        if not self.qmp_file:
-            connection = socket.socket(socket.AF_UNIX)
-            connection.settimeout(60)
-            connection.connect(self.path)
-            self.qmp_file = connection.makefile("rw")
-            self.qmp_file.readline()
-            self.qmp("qmp_capabilities")
-        json.dump({"execute": command, "arguments": arguments}, self.qmp_file)
-        self.qmp_file.flush()
-        while True:
-            answer = json.loads(self.qmp_file.readline())
-            if "error" in answer:
-                raise GuestError(f"QMP {command}: {answer['error']['desc']}")
-            if "return" in answer:
-                return answer["return"]
+        if not self.control:
+            self.control = Qmp(self.path)
+        return self.control.run(command, **arguments)
 
     def off(self):
         """Has the guest power off; QEMU must end well and say nothing."""
