@@ -24,8 +24,9 @@ stage_sources() {
 
 # module_dir [--debug] [--kunit]: where it is built
 module_dir() {
-	local IFS=
-	printf '%s/build/lab/module%s\n' "$TOP" "$*"
+	local option name=module
+	for option; do name+=${option#-}; done
+	printf '%s/build/lab/%s\n' "$TOP" "$name"
 }
 
 # module [--debug] [--kunit]: the path of vhost_pin.ko, up to date
