@@ -1,0 +1,436 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* What a guest can do to descriptor chains, direct and indirect. */
+#include "hostile.h"
+
+TEST_F(hostile, H01_loops_in_the_ring)
+{
+	unsigned int length, i;
+
+	prepare(self, VIRTIO_BLK_T_IN, 0);
+	for (length = 1; length <= SIZE; length++) {
+		for (i = 0; i < length; i++)
+			DESC(i, HEADER, 1, NEXT, (i + 1) % length);
+		EXPECT_EQ(0, offer(self, 0)) TH_LOG("a cycle of %u", length);
+	}
+	EXPECT_ALIVE();
+}
+
+TEST_F(hostile, H01_loops_in_an_indirect_table)
+{
+	unsigned int length, i;
+
+	prepare(self, VIRTIO_BLK_T_IN, 0);
+	for (length = 1; length <= SIZE; length++) {
+		for (i = 0; i < length; i++)
+			ENTRY(i, HEADER, 1, NEXT, (i + 1) % length);
+		DESC(0, TABLE, length * 16, INDIRECT, 0);
+		EXPECT_EQ(0, offer(self, 0)) TH_LOG("a cycle of %u", length);
+	}
+	EXPECT_ALIVE();
+}
+
+TEST_F(hostile, H02_chain_as_long_as_the_ring)
+{
+	unsigned int i;
+
+	pattern_fill(self->data, MIB, 0, 1);
+	ASSERT_EQ(MIB, pwrite(self->backend, self->data, MIB, 0));
+	memset(self->data, 0, MIB);
+
+	prepare(self, VIRTIO_BLK_T_IN, 0);
+	DESC(0, HEADER, 16, NEXT, 1);
+	for (i = 1; i < SIZE - 1; i++)
+		DESC(i, DATA + (i - 1) * SECTOR, SECTOR, NEXT | WRITE, i + 1);
+	DESC(SIZE - 1, STATUS, 1, WRITE, 0);
+	EXPECT_EQ((SIZE - 2) * SECTOR + 1, offer(self, 0));
+	EXPECT_EQ(VIRTIO_BLK_S_OK, *self->request.status);
+	EXPECT_TRUE(pattern_is(self->data, (SIZE - 2) * SECTOR, 0, 1));
+}
+
+TEST_F(hostile, H03_next_out_of_range)
+{
+	static const uint16_t bad[] = { SIZE, SIZE + 1, 0x7fff, 0x8000, 0xffff };
+	unsigned int i;
+
+	prepare(self, VIRTIO_BLK_T_IN, 0);
+	for (i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+		DESC(0, HEADER, 16, NEXT, bad[i]);
+		EXPECT_ANSWERED(0);
+		ENTRY(0, HEADER, 16, NEXT, bad[i]);
+		DESC(0, TABLE, SIZE * 16, INDIRECT, 0);
+		EXPECT_ANSWERED(0);
+	}
+	EXPECT_ALIVE();
+}
+
+TEST_F(hostile, H03_head_out_of_range)
+{
+	vq_add_head(self->vq, SIZE);
+	vq_publish(self->vq);
+	EXPECT_BROKEN();
+}
+
+TEST_F(hostile, H03_head_far_out_of_range)
+{
+	vq_add_head(self->vq, 0xffff);
+	vq_publish(self->vq);
+	EXPECT_BROKEN();
+}
+
+TEST_F(hostile, H03_used_event_out_of_range)
+{
+	static const uint16_t events[] = { 0xffff, 0x8000, 2 * SIZE, SIZE + 1 };
+	unsigned int i;
+
+	/* It is only a wish: any value is legal. */
+	for (i = 0; i < sizeof(events) / sizeof(*events); i++) {
+		self->vq->avail->ring[SIZE] = events[i];
+		EXPECT_ALIVE();
+	}
+}
+
+TEST_F(hostile, H04_zero_length_descriptors)
+{
+	unsigned int i;
+
+	/* At the head and between all others. */
+	prepare(self, VIRTIO_BLK_T_IN, 0);
+	DESC(0, 0, 0, NEXT, 1);
+	DESC(1, HEADER, 16, NEXT, 2);
+	DESC(2, ~0ULL, 0, NEXT, 3);
+	DESC(3, DATA, 0, NEXT | WRITE, 4);
+	DESC(4, DATA, SECTOR, NEXT | WRITE, 5);
+	DESC(5, ~0ULL, 0, NEXT | WRITE, 6);
+	DESC(6, STATUS, 1, WRITE, 0);
+	EXPECT_EQ(SECTOR + 1, offer(self, 0));
+	EXPECT_EQ(VIRTIO_BLK_S_OK, *self->request.status);
+
+	/* At the end, behind the status. */
+	prepare(self, VIRTIO_BLK_T_IN, 0);
+	DESC(6, STATUS, 1, WRITE | NEXT, 7);
+	DESC(7, 0, 0, WRITE, 0);
+	EXPECT_EQ(SECTOR + 1, offer(self, 0));
+	EXPECT_EQ(VIRTIO_BLK_S_OK, *self->request.status);
+
+	/* Nothing else at all. */
+	*self->request.status = BLK_NO_STATUS;
+	for (i = 0; i < SIZE; i++)
+		DESC(i, 0, 0, i < SIZE - 1 ? NEXT : 0, i + 1);
+	EXPECT_ANSWERED(0);
+	for (i = 0; i < SIZE; i++)
+		DESC(i, 0, 0, WRITE | (i < SIZE - 1 ? NEXT : 0), i + 1);
+	EXPECT_ANSWERED(0);
+	DESC(0, 0, 0, 0, 0);
+	EXPECT_ANSWERED(0);
+	EXPECT_ALIVE();
+}
+
+TEST_F(hostile, H05_readable_after_writable)
+{
+	prepare(self, VIRTIO_BLK_T_IN, 0);
+	DESC(0, STATUS, 1, NEXT | WRITE, 1);
+	DESC(1, HEADER, 16, 0, 0);
+	EXPECT_EQ(0, offer(self, 0));
+	DESC(0, HEADER, 16, NEXT, 1);
+	DESC(1, DATA, SECTOR, NEXT | WRITE, 2);
+	DESC(2, DATA, SECTOR, NEXT, 3);
+	DESC(3, STATUS, 1, WRITE, 0);
+	EXPECT_EQ(0, offer(self, 0));
+	EXPECT_EQ(BLK_NO_STATUS, *self->request.status);
+	EXPECT_ALIVE();
+}
+
+TEST_F(hostile, H06_lengths)
+{
+	static const struct { uint64_t addr; uint32_t length; } bad[] = {
+		{ 0, 0xffffffff }, { 0, 0x80000000 }, { ~0ULL, 2 }, { ~0ULL - 511, 1024 },
+		{ ~0ULL - 511, 512 }, { 1ULL << 63, 512 }, { 0, 0xfffffe00 },
+	};
+	unsigned int i, write;
+
+	for (i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+		for (write = 0; write < 2; write++) {
+			prepare(self, write ? VIRTIO_BLK_T_IN : VIRTIO_BLK_T_OUT, 0);
+			DESC(0, HEADER, 16, NEXT, 1);
+			DESC(1, bad[i].addr, bad[i].length, NEXT | (write ? WRITE : 0), 2);
+			DESC(2, STATUS, 1, WRITE, 0);
+			EXPECT_ANSWERED(0);
+		}
+	}
+	/* Each is fine, their sum is 2^32. */
+	prepare(self, VIRTIO_BLK_T_IN, 0);
+	DESC(0, HEADER, 16, NEXT, 1);
+	DESC(1, 0, 0x80000000, NEXT | WRITE, 2);
+	DESC(2, 0, 0x7fffffef, NEXT | WRITE, 3);
+	DESC(3, STATUS, 1, WRITE, 0);
+	EXPECT_EQ(0, offer(self, 0));
+	EXPECT_ALIVE();
+}
+
+TEST_F(hostile, H07_indirect_lengths)
+{
+	static const uint32_t bad[] = { 0, 1, 15, 17, 47, 0xffffffff, 0xfffffff0, 65537 * 16 };
+	unsigned int i;
+
+	prepare(self, VIRTIO_BLK_T_IN, 0);
+	ENTRY(0, HEADER, 16, NEXT, 1);
+	ENTRY(1, DATA, SECTOR, NEXT | WRITE, 2);
+	ENTRY(2, STATUS, 1, WRITE, 0);
+	for (i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+		DESC(0, TABLE, bad[i], INDIRECT, 0);
+		EXPECT_ANSWERED(0);
+	}
+
+	/* A table with room to spare is fine; WRITE means nothing on it. */
+	for (i = 0; i < 2; i++) {
+		prepare(self, VIRTIO_BLK_T_IN, 0);
+		DESC(0, TABLE, (3 + i) * 16, INDIRECT | (i ? WRITE : 0), 0);
+		EXPECT_EQ(SECTOR + 1, offer(self, 0));
+		EXPECT_EQ(VIRTIO_BLK_S_OK, *self->request.status);
+	}
+	EXPECT_ALIVE();
+}
+
+TEST_F(hostile, H07_indirect_nested_or_with_next)
+{
+	prepare(self, VIRTIO_BLK_T_IN, 0);
+	ENTRY(0, HEADER, 16, NEXT, 1);
+	ENTRY(1, DATA, SECTOR, NEXT | WRITE, 2);
+	ENTRY(2, STATUS, 1, WRITE, 0);
+
+	DESC(0, TABLE, 48, INDIRECT | NEXT, 1);
+	DESC(1, STATUS, 1, WRITE, 0);
+	EXPECT_ANSWERED(0);
+
+	/* A table in a table, and a table that is itself. */
+	ENTRY(3, TABLE, 48, INDIRECT, 0);
+	DESC(0, IOVA(&self->table[3]), 16, INDIRECT, 0);
+	EXPECT_ANSWERED(0);
+	ENTRY(0, TABLE, 48, INDIRECT, 0);
+	DESC(0, TABLE, 48, INDIRECT, 0);
+	EXPECT_ANSWERED(0);
+	EXPECT_ALIVE();
+}
+
+TEST_F(hostile, H07_indirect_after_others)
+{
+	/* VIRTIO 1.2, 2.7.5.3.1: legal, as the last one of a chain. */
+	prepare(self, VIRTIO_BLK_T_IN, 0);
+	ENTRY(0, DATA, SECTOR, NEXT | WRITE, 1);
+	ENTRY(1, STATUS, 1, WRITE, 0);
+	DESC(0, HEADER, 16, NEXT, 1);
+	DESC(1, TABLE, 32, INDIRECT, 0);
+	EXPECT_EQ(SECTOR + 1, offer(self, 0));
+	EXPECT_EQ(VIRTIO_BLK_S_OK, *self->request.status);
+	EXPECT_ALIVE();
+}
+
+TEST_F(hostile, H07_indirect_not_mapped)
+{
+	static const uint64_t bad[] = { 1ULL << 40, ~0ULL, ~0ULL - 47 };
+	unsigned int i;
+
+	prepare(self, VIRTIO_BLK_T_IN, 0);
+	for (i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+		DESC(0, bad[i], 48, INDIRECT, 0);
+		EXPECT_ANSWERED(0);
+	}
+	/* Its first half is mapped. */
+	DESC(0, self->dev.guest.iova + self->dev.guest.size - 16, 48, INDIRECT, 0);
+	EXPECT_ANSWERED(0);
+	EXPECT_ALIVE();
+}
+
+TEST_F(hostile, H07_indirect_unaligned_and_over_pages)
+{
+	int offset;
+
+	for (offset = -24; offset <= 8; offset++) {
+		uint8_t *table = self->data + MIB / 2 + offset;
+
+		prepare(self, VIRTIO_BLK_T_IN, 0);
+		ENTRY(0, HEADER, 16, NEXT, 1);
+		ENTRY(1, DATA, SECTOR, NEXT | WRITE, 2);
+		ENTRY(2, STATUS, 1, WRITE, 0);
+		memcpy(table, self->table, 48);
+		DESC(0, IOVA(table), 48, INDIRECT, 0);
+		EXPECT_EQ(SECTOR + 1, offer(self, 0)) TH_LOG("offset %d", offset);
+		EXPECT_EQ(VIRTIO_BLK_S_OK, *self->request.status);
+	}
+}
+
+/* Maps the guest anew, in pieces of @piece bytes, without @hole. */
+static int remap(FIXTURE_DATA(hostile) *self, uint64_t piece, uint64_t hole)
+{
+	struct guest *guest = &self->dev.guest;
+	uint64_t at;
+	int ret;
+
+	ret = vdpa_batch_begin(self->dev.fd);
+	if (!ret)
+		ret = vdpa_unmap(self->dev.fd, MSG_V2, guest->iova, guest->size);
+	for (at = 0; !ret && at < guest->size; at += piece)
+		if (at != hole)
+			ret = vdpa_map(self->dev.fd, MSG_V2, guest->iova + at, piece,
+				       guest->memory + at, VHOST_ACCESS_RW);
+	return ret ? ret : vdpa_batch_end(self->dev.fd);
+}
+
+TEST_F(hostile, H08_everything_straddles_regions)
+{
+	/* As under a vIOMMU: each page, rings too, is a mapping of its own. */
+	ASSERT_EQ(0, remap(self, GUEST_PAGE, ~0ULL));
+	pattern_fill(self->data, MIB, 0, 1);
+	EXPECT_EQ(0, blk_do(&self->dev.vqs[1], &self->other, VIRTIO_BLK_T_OUT, 0,
+			    self->data, MIB, NULL));
+	memset(self->data, 0, MIB);
+	EXPECT_EQ(0, blk_do(self->vq, &self->other, VIRTIO_BLK_T_IN, 0, self->data, MIB, NULL));
+	EXPECT_TRUE(pattern_is(self->data, MIB, 0, 1));
+	EXPECT_ALIVE();
+}
+
+TEST_F(hostile, H08_buffer_over_a_hole)
+{
+	uint8_t *hole = self->data + MIB / 2;
+	uint8_t *before = hole - GUEST_PAGE;
+
+	memset(before, 0x33, 3 * GUEST_PAGE);
+	ASSERT_EQ(0, remap(self, GUEST_PAGE, hole - self->dev.guest.memory));
+	EXPECT_LT(0, blk_do(self->vq, &self->other, VIRTIO_BLK_T_IN, 0,
+			    before, 3 * GUEST_PAGE, NULL));
+	EXPECT_TRUE(all_bytes_are(hole, GUEST_PAGE, 0x33));
+	EXPECT_LT(0, blk_do(self->vq, &self->other, VIRTIO_BLK_T_OUT, 0,
+			    hole, GUEST_PAGE, NULL));
+	EXPECT_EQ(0, blk_do(self->vq, &self->other, VIRTIO_BLK_T_IN, 0,
+			    before, GUEST_PAGE, NULL));
+	EXPECT_TRUE(all_bytes_are(before, GUEST_PAGE, 0));
+
+	/* Header, status and table in it. */
+	prepare(self, VIRTIO_BLK_T_IN, 0);
+	DESC(0, IOVA(hole) - 8, 16, NEXT, 1);
+	DESC(1, DATA, SECTOR, NEXT | WRITE, 2);
+	DESC(2, STATUS, 1, WRITE, 0);
+	EXPECT_ANSWERED(0);
+	DESC(0, HEADER, 16, NEXT, 1);
+	DESC(2, IOVA(hole), 1, WRITE, 0);
+	EXPECT_ANSWERED(0);
+	EXPECT_EQ(0x33, *hole);
+	DESC(0, IOVA(hole) - 16, 48, INDIRECT, 0);
+	EXPECT_ANSWERED(0);
+	EXPECT_ALIVE();
+}
+
+TEST_F(hostile, H09_permissions)
+{
+	struct guest *guest = &self->dev.guest;
+	uint8_t *page = self->data + MIB / 2;
+	const uint64_t at = IOVA(page);
+
+	ASSERT_EQ(0, remap(self, GUEST_PAGE, page - guest->memory));
+	memset(page, 0x33, GUEST_PAGE);
+
+	/* What may only be read is not written, */
+	ASSERT_EQ(0, vdpa_map(self->dev.fd, MSG_V2, at, GUEST_PAGE, page, VHOST_ACCESS_RO));
+	EXPECT_EQ(0, blk_do(self->vq, &self->other, VIRTIO_BLK_T_OUT, 0, page, SECTOR, NULL));
+	EXPECT_LT(0, blk_do(self->vq, &self->other, VIRTIO_BLK_T_IN, 8, page, SECTOR, NULL));
+	EXPECT_TRUE(all_bytes_are(page, GUEST_PAGE, 0x33));
+	prepare(self, VIRTIO_BLK_T_IN, 0);
+	DESC(0, HEADER, 16, NEXT, 1);
+	DESC(1, DATA, SECTOR, NEXT | WRITE, 2);
+	DESC(2, at, 1, WRITE, 0);
+	EXPECT_ANSWERED(0);
+	EXPECT_EQ(0x33, *page);
+
+	/* and what may only be written is not read. */
+	ASSERT_EQ(0, vdpa_unmap(self->dev.fd, MSG_V2, at, GUEST_PAGE));
+	ASSERT_EQ(0, vdpa_map(self->dev.fd, MSG_V2, at, GUEST_PAGE, page, VHOST_ACCESS_WO));
+	EXPECT_LT(0, blk_do(self->vq, &self->other, VIRTIO_BLK_T_OUT, 0, page, SECTOR, NULL));
+	EXPECT_EQ(0, blk_do(self->vq, &self->other, VIRTIO_BLK_T_IN, 8, page, SECTOR, NULL));
+	EXPECT_TRUE(all_bytes_are(page, SECTOR, 0));
+	EXPECT_ALIVE();
+}
+
+/* Whatever the device looks at changes under its eyes. */
+static void edit(FIXTURE_DATA(hostile) *self, unsigned int turn)
+{
+	static const uint32_t types[] = {
+		VIRTIO_BLK_T_IN, VIRTIO_BLK_T_OUT, VIRTIO_BLK_T_FLUSH, 0xffffffff,
+	};
+	volatile struct virtio_blk_outhdr *header = self->request.header;
+	volatile struct vring_desc *desc = self->vq->desc;
+
+	header->type = types[turn % 4];
+	header->sector = turn & 1 ? ~0ULL / SECTOR : turn & 7;
+	desc[1].addr = turn & 2 ? DATA : ~0ULL - 100;
+	desc[1].len = turn & 4 ? 65536 : 0xffffffff;
+	desc[1].flags = turn & 8 ? NEXT : turn & 16 ? NEXT | WRITE : INDIRECT;
+	desc[1].next = turn & 32 ? 2 : turn & 64 ? 1 : 0xffff;
+	desc[0].len = turn & 128 ? 16 : turn & 256 ? 8 : 0x80000000;
+}
+
+TEST_F(hostile, H10_edits_under_the_device)
+{
+	struct mischief mischief = { .self = self, .act = edit };
+	unsigned int i;
+
+	prepare(self, VIRTIO_BLK_T_IN, 0);
+	DESC(0, HEADER, 16, NEXT, 1);
+	DESC(1, DATA, SECTOR, NEXT | WRITE, 2);
+	DESC(2, STATUS, 1, WRITE, 0);
+	ASSERT_EQ(0, mischief_start(&mischief));
+	for (i = 0; i < 5000; i++)
+		ASSERT_LE(0, offer(self, 0)) TH_LOG("turn %u", i);
+	mischief_stop(&mischief);
+	EXPECT_EQ(STATUS_RUNNING, vdpa_get_status(self->dev.fd));
+	EXPECT_ALIVE();
+}
+
+TEST_F(hostile, H11_chain_shorter_than_a_request)
+{
+	unsigned int length;
+
+	/* A short header with a status: the status says no. */
+	for (length = 1; length < 16; length++) {
+		prepare(self, VIRTIO_BLK_T_IN, 0);
+		DESC(0, HEADER, length, NEXT, 1);
+		DESC(1, STATUS, 1, WRITE, 0);
+		EXPECT_ANSWERED(0);
+	}
+	/* No status at all, no header at all, and one byte of each. */
+	prepare(self, VIRTIO_BLK_T_FLUSH, 0);
+	DESC(0, HEADER, 16, 0, 0);
+	EXPECT_EQ(0, offer(self, 0));
+	DESC(0, STATUS, 1, WRITE, 0);
+	EXPECT_ANSWERED(0);
+	DESC(0, HEADER, 1, 0, 0);
+	EXPECT_EQ(0, offer(self, 0));
+	EXPECT_ALIVE();
+}
+
+TEST_F(hostile, H11_status_read_only_or_missing)
+{
+	prepare(self, VIRTIO_BLK_T_OUT, 0);
+	DESC(0, HEADER, 16, NEXT, 1);
+	DESC(1, DATA, SECTOR, NEXT, 2);
+	DESC(2, STATUS, 1, 0, 0);
+	EXPECT_EQ(0, offer(self, 0));
+	EXPECT_EQ(BLK_NO_STATUS, *self->request.status);
+
+	/* A read of no whole sector: one byte is taken for the status. */
+	prepare(self, VIRTIO_BLK_T_IN, 0);
+	DESC(1, DATA, SECTOR, WRITE, 0);
+	memset(self->data, 0x33, SECTOR);
+	EXPECT_LE(0, offer(self, 0));
+	EXPECT_EQ(VIRTIO_BLK_S_IOERR, self->data[SECTOR - 1]);
+
+	/* A status of length 0 behind data: the same. */
+	DESC(1, DATA, SECTOR, WRITE | NEXT, 2);
+	DESC(2, STATUS, 0, WRITE, 0);
+	memset(self->data, 0x33, SECTOR);
+	EXPECT_LE(0, offer(self, 0));
+	EXPECT_EQ(VIRTIO_BLK_S_IOERR, self->data[SECTOR - 1]);
+	EXPECT_EQ(BLK_NO_STATUS, *self->request.status);
+	EXPECT_ALIVE();
+}
+
+TEST_HARNESS_MAIN
