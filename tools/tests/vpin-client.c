@@ -126,6 +126,7 @@ static void start(void)
 		die("%s: %s", options.path, strerror(errno));
 
 	options.dev.serial = "vpin-client";
+	options.dev.queue_size = VPIN_QUEUE_SIZE_MAX;
 	options.dev.memory = options.depth * options.size + (8 << 20);
 	ret = dev_run(&dev, backend, &options.dev);
 	if (ret)
