@@ -8,6 +8,7 @@
 
 #include <linux/version.h>
 #include <linux/eventfd.h>
+#include <linux/mm.h>
 #include <linux/vhost.h>
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 1, 0)
@@ -26,6 +27,31 @@ static inline void vpin_eventfd_signal(struct eventfd_ctx *ctx)
 #else
 	eventfd_signal(ctx);
 #endif
+}
+
+/*
+ * Pins up to @nr of the caller's pages for long: as pin_user_pages_fast().
+ *
+ * Before 6.2 a pin for reading left the zero page, and pages shared after a
+ * fork, in place: a later write of the process went to another page.  Drivers
+ * had to force a private copy, which only a shared mapping, where nothing is
+ * copied, refuses.
+ */
+static inline int vpin_pin_user_pages(unsigned long start, int nr,
+				      bool writable, struct page **pages)
+{
+	unsigned int flags = FOLL_LONGTERM | (writable ? FOLL_WRITE : 0);
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 2, 0)
+	if (!writable) {
+		int ret = pin_user_pages_fast(start, nr, flags | FOLL_WRITE |
+					      FOLL_FORCE, pages);
+
+		if (ret != -EFAULT)
+			return ret;
+	}
+#endif
+	return pin_user_pages_fast(start, nr, flags, pages);
 }
 
 /* The vhost ABI grew; what an older kernel's header lacks, in order of number. */

@@ -13,6 +13,7 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 #include <linux/vmalloc.h>
+#include <vpin/compat.h>
 #include <vpin/mem.h>
 
 /* Pages pinned in one go: long enough to amortise, short enough to be killed. */
@@ -88,14 +89,14 @@ static void vpin_pin_unpin_runs(struct vpin_pin *pin)
 static int vpin_pin_pages(void **addrs, u64 uaddr, unsigned long nr,
 			  bool writable)
 {
-	unsigned int flags = FOLL_LONGTERM | (writable ? FOLL_WRITE : 0);
 	unsigned long done = 0;
 	int ret, i;
 
 	while (done < nr) {
 		/* Each slot holds the page first, then its address. */
-		ret = pin_user_pages_fast(uaddr + (done << PAGE_SHIFT),
-					  min(nr - done, VPIN_PIN_CHUNK), flags,
+		ret = vpin_pin_user_pages(uaddr + (done << PAGE_SHIFT),
+					  min(nr - done, VPIN_PIN_CHUNK),
+					  writable,
 					  (struct page **)addrs + done);
 		if (ret <= 0) {
 			ret = ret ?: -EFAULT;
