@@ -22,10 +22,10 @@ need() {
 install_packages() {
 	local get=(apt-get -qq -y -o Dpkg::Use-Pty=0 --no-install-recommends)
 	{
-		DEBIAN_FRONTEND=noninteractive "${get[@]}" install "$@" ||
+		DEBIAN_FRONTEND=noninteractive "${get[@]}" install "$@" 2>/dev/null ||
 			{ "${get[@]}" update &&
 				DEBIAN_FRONTEND=noninteractive "${get[@]}" install "$@"; }
-	} </dev/null >&2
+	} </dev/null >/dev/null
 }
 
 need_compiler() {
