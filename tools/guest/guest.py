@@ -14,6 +14,8 @@ from qmp import Qmp, QmpError
 QEMU = ["qemu-system-x86_64", "-machine", "q35,accel=tcg", "-cpu", "max",
         "-nodefaults", "-display", "none", "-vga", "none",
         "-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console"]
+# A kernel with every checker is slow, and QEMU in it slower.
+PATIENCE = 6 if os.path.exists("/sys/kernel/debug/kmemleak") else 1
 CONTROL = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]|[^\t\x20-\x7e]")
 DEAD = re.compile(r"Kernel panic|I/O error|EXT4-fs error|Buffer I/O|blk_update")
 
@@ -70,6 +72,7 @@ class Guest:
     def expect(self, pattern, timeout=120):
         """Waits for a line that matches; what it and those before it say."""
         seen = []
+        timeout *= PATIENCE
         end = time.monotonic() + timeout
         for text in self.lines(timeout):
             seen.append(text)
@@ -124,7 +127,7 @@ class Guest:
         self.send("off")
         self.finish()
 
-    def finish(self, timeout=60):
+    def finish(self, timeout=60 * PATIENCE):
         for _ in self.lines(timeout):
             pass
         try:

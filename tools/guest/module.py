@@ -14,7 +14,11 @@ class ModuleError(Exception):
 
 
 class Module:
-    """with Module() as module: ... loads it, and unloads it at the end."""
+    """with Module(): ... loads it, and unloads it at the end; unless quiet is
+    False, it must not have warned of anything meanwhile."""
+
+    def __init__(self, quiet=True):
+        self.quiet = quiet
 
     def __enter__(self):
         subprocess.run(["insmod", MODULE], check=True)
@@ -27,21 +31,23 @@ class Module:
             self.unload()
 
     def unload(self):
-        if left := threads():
-            raise ModuleError(f"threads left: {left}")
+        if left := threads(r"vpin-\d"):
+            raise ModuleError(f"threads of queues left: {left}")
         result = subprocess.run(["rmmod", "vhost_pin"], check=False,
                                 capture_output=True, text=True)
         if result.returncode:
             raise ModuleError(f"rmmod: {result.stderr.strip()}")
+        if left := threads("vpin"):
+            raise ModuleError(f"threads left: {left}")
         acquired, released = pins()
         if acquired != released:
             raise ModuleError(f"{acquired} pages pinned, {released} released")
-        if complaints := log():
+        if self.quiet and (complaints := log()):
             raise ModuleError("the kernel's log:\n" + "\n".join(complaints))
 
 
-def threads():
-    """The names of our kernel threads."""
+def threads(pattern):
+    """The names of the threads that match; a queue's is vpin-DEVICE-QUEUE."""
     names = []
     for pid in filter(str.isdigit, os.listdir("/proc")):
         try:
@@ -49,7 +55,7 @@ def threads():
                 name = file.read().strip()
         except OSError:
             continue
-        if re.match(r"vpin|vhost-pin-", name):
+        if re.match(pattern, name):
             names.append(name)
     return names
 
