@@ -3,10 +3,10 @@
 # Debian root directories: the user space of the lab, made by mmdebstrap.
 
 # What the clients are, and what scripts need.  qemu-block-extra has QEMU's
-# libblkio driver; iproute2 has vdpa(8).
+# libblkio driver and brings libblkio; iproute2 has vdpa(8).
 ROOT_PACKAGES=(
 	qemu-system-x86 qemu-utils qemu-block-extra seabios
-	libblkio1 nbdkit libnbd-bin fio
+	nbdkit libnbd-bin fio
 	e2fsprogs util-linux mount procps kmod iproute2 dmsetup
 	python3-minimal strace
 )
