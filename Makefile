@@ -10,8 +10,8 @@ module: ## builds vhost_pin.ko against KDIR (default: the running kernel's heade
 tools: ## builds the CLI and the test programs into build/bin
 	$(MAKE) -C tools
 
-kunit: ## runs the KUnit suites in UML; KERNEL=6.1, or KERNEL_SRC=any/tree
-	tools/lab/lab kunit $(if $(KERNEL_SRC),--src $(KERNEL_SRC),$(KERNEL))
+kunit: ## runs the KUnit suites in UML; KERNEL=6.1, KERNEL_SRC=any/tree, DEBUG=1
+	tools/lab/lab kunit $(if $(KERNEL_SRC),--src $(KERNEL_SRC),$(KERNEL)) $(if $(DEBUG),--debug)
 
 shell: ## a prompt in the lab, where the module can be loaded
 	tools/lab/lab shell
