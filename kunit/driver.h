@@ -25,9 +25,6 @@ struct vpin_driver {
 	u16 idx;
 };
 
-/* Bytes that the three areas take, at most, with @num entries. */
-#define VPIN_DRIVER_SIZE(num)	(26 * (num) + 16)
-
 void vpin_driver_init(struct vpin_driver *driver, struct vpin_guest *guest,
 		      u64 gpa, u16 num, u16 base);
 void vpin_driver_desc(struct vpin_driver *driver, u16 index, u64 addr, u32 len,

@@ -284,16 +284,17 @@ KUNIT_ARRAY_PARAM(layout, layout_cases, layout_case_name);
 #define AT	0x123456789000ULL
 #define LEN	(5 * SZ_4K + 1234ULL)
 
-/* What @want bytes at @gpa have to translate to, found byte by byte. */
+/* How many of @want bytes at @gpa follow each other, found page by page. */
 static u64 contiguous(struct vpin_guest *guest, u64 gpa, u64 want)
 {
 	void *start = vpin_guest_ptr(guest, gpa);
-	u64 len = 1;
+	u64 end = min(want, AT + LEN - gpa);
+	u64 len = 0;
 
-	while (len < want && gpa + len < AT + LEN &&
-	       vpin_guest_ptr(guest, gpa + len) == start + len)
-		len++;
-	return len;
+	do {
+		len += PAGE_SIZE - offset_in_page(start + len);
+	} while (len < end && vpin_guest_ptr(guest, gpa + len) == start + len);
+	return min(len, end);
 }
 
 /*
@@ -512,6 +513,39 @@ static void check_of_stretches(struct kunit *test)
 						      buf, c->len), c->want);
 }
 
+/* Who needs two permissions is not served by one. */
+static void h09_resolve_needs_each_permission(struct kunit *test)
+{
+	static const struct {
+		u64 gpa;
+		u32 perm;
+		bool ok;
+	} cases[] = {
+		{ GUEST_RO, VPIN_PERM_READ, true },
+		{ GUEST_RO, VPIN_PERM_WRITE, false },
+		{ GUEST_RO, VPIN_PERM_RW, false },
+		{ GUEST_WO, VPIN_PERM_READ, false },
+		{ GUEST_WO, VPIN_PERM_WRITE, true },
+		{ GUEST_WO, VPIN_PERM_RW, false },
+		{ GUEST_RAM, VPIN_PERM_RW, true },
+	};
+	struct vpin_guest *guest = test->priv;
+	u32 i;
+
+	vpin_guest_map_typical(guest);
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct vpin_hint hint = {};
+		u64 len = 1;
+
+		KUNIT_EXPECT_PTR_EQ(test,
+				    vpin_snap_resolve(guest->snap, &hint,
+						      cases[i].gpa, &len,
+						      cases[i].perm),
+				    cases[i].ok ?
+				    vpin_guest_ptr(guest, cases[i].gpa) : NULL);
+	}
+}
+
 /* What could not be pinned is not there, also in the middle of what is. */
 static void failed_ranges_are_not_mapped(struct kunit *test)
 {
@@ -638,6 +672,7 @@ static struct kunit_case vpin_mem_cases[] = {
 	KUNIT_CASE(both_ends_of_the_address_space),
 	KUNIT_CASE(one_range_of_2_to_the_64),
 	KUNIT_CASE_PARAM(check_of_stretches, check_gen_params),
+	KUNIT_CASE(h09_resolve_needs_each_permission),
 	KUNIT_CASE(failed_ranges_are_not_mapped),
 	KUNIT_CASE(window_over_a_run),
 	KUNIT_CASE_PARAM(window_over_scattered_memory, window_gen_params),

@@ -430,6 +430,85 @@ static void stop_of_an_unmapped_queue(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fake->nr_ended, 3U);
 }
 
+struct place_case {
+	const char *name;
+	u64 desc;
+	u64 avail;
+	u64 used;
+	bool served;
+};
+
+/* On the typical memory: 128, 22 and 70 bytes, around its borders. */
+static const struct place_case place_cases[] = {
+	{ "h08_descriptors_in_two_adjacent_ranges",
+	  GUEST_NEXT - 64, GUEST_RAM, GUEST_RAM + 0x100, true },
+	{ "h08_driver_area_in_two_adjacent_ranges",
+	  GUEST_RAM, GUEST_NEXT - 6, GUEST_RAM + 0x100, true },
+	{ "h08_device_area_in_two_adjacent_ranges",
+	  GUEST_RAM, GUEST_RAM + 0x100, GUEST_NEXT - 8, true },
+	{ "h08_areas_across_scattered_pages",
+	  GUEST_NEXT + 0xfc0, GUEST_NEXT + 0x1ff6, GUEST_NEXT + 0x2ff0, true },
+	{ "h08_descriptors_reach_into_a_hole",
+	  GUEST_HOLE - 64, GUEST_RAM, GUEST_RAM + 0x100, false },
+	{ "h08_driver_area_reaches_into_a_hole",
+	  GUEST_RAM, GUEST_HOLE - 20, GUEST_RAM + 0x100, false },
+	{ "h08_device_area_reaches_into_a_hole",
+	  GUEST_RAM, GUEST_RAM + 0x100, GUEST_HOLE - 68, false },
+	{ "h09_descriptors_and_driver_area_read_only",
+	  GUEST_RO, GUEST_RO + 0x100, GUEST_RAM, true },
+	{ "h09_device_area_read_only",
+	  GUEST_RAM, GUEST_RAM + 0x100, GUEST_RO, false },
+	{ "h09_descriptors_write_only",
+	  GUEST_WO, GUEST_RAM, GUEST_RAM + 0x100, false },
+	{ "h09_driver_area_write_only",
+	  GUEST_RAM, GUEST_WO, GUEST_RAM + 0x100, false },
+	{ "h09_device_area_write_only",
+	  GUEST_RAM, GUEST_RAM + 0x100, GUEST_WO, true },
+};
+
+static void place_case_name(const struct place_case *c, char *name)
+{
+	strscpy(name, c->name, KUNIT_PARAM_DESC_SIZE);
+}
+KUNIT_ARRAY_PARAM(place, place_cases, place_case_name);
+
+/* A ring that is not mapped as it is used waits; the device does not mind. */
+static void rings_in_places(struct kunit *test)
+{
+	const struct place_case *c = test->param_value;
+	struct vpin_fake *fake = test->priv;
+	struct vpin_rig *rig = &fake->rig;
+	struct vpin_driver *driver = &rig->drivers[0];
+	struct vpin_vq *vq = &rig->dev->vqs[0];
+	unsigned int i;
+
+	KUNIT_EXPECT_EQ(test, LOCKED(rig, vpin_vq_set_num(vq, NUM)), 0);
+	KUNIT_EXPECT_EQ(test, LOCKED(rig, vpin_vq_set_addr(vq, c->desc, c->avail,
+							   c->used)), 0);
+	KUNIT_EXPECT_EQ(test, enable(rig, 0, true), 0);
+	KUNIT_EXPECT_EQ(test, vpin_rig_status(rig, RIG_RUNNING), 0);
+	if (!c->served) {
+		vpin_rig_kick(rig, 0);
+		KUNIT_EXPECT_EQ(test, vpin_rig_status(rig, 0), 0);
+		KUNIT_EXPECT_EQ(test, fake->nr_taken, 0U);
+		return;
+	}
+
+	*driver = (struct vpin_driver) {
+		.guest = rig->guest, .num = NUM, .desc = c->desc,
+		.avail = c->avail, .used = c->used,
+	};
+	for (i = 0; i < NUM; i++)
+		chain(rig, 0, i, i + 1);
+	for (i = 0; i < 3 * NUM; i++) {
+		offer(rig, 0, i % NUM, 1);
+		KUNIT_ASSERT_TRUE(test, vpin_rig_used(rig, 0, i + 1));
+		KUNIT_EXPECT_EQ(test, vpin_driver_used_id(driver, i), i % NUM);
+		KUNIT_EXPECT_EQ(test, vpin_driver_used_len(driver, i),
+				i % NUM + 1);
+	}
+}
+
 /* The ring that broke says so, and nothing else suffers. */
 static void check_broken(struct kunit *test, u16 q, u16 used)
 {
@@ -824,6 +903,7 @@ static struct kunit_case vpin_vq_cases[] = {
 	KUNIT_CASE(unmap_of_one_area_makes_the_queue_wait),
 	KUNIT_CASE(unmap_with_requests_in_flight),
 	KUNIT_CASE(stop_of_an_unmapped_queue),
+	KUNIT_CASE_PARAM(rings_in_places, place_gen_params),
 	KUNIT_CASE(h03_avail_entry_out_of_range),
 	KUNIT_CASE_PARAM(h12_avail_index_latches_the_queue, idx_gen_params),
 	KUNIT_CASE(h12_avail_ahead_by_size),
