@@ -10,6 +10,8 @@
 
 static int open_memfd(void)	{ return backend_memfd(BACKEND_SIZE); }
 static int open_file(void)	{ return backend_file("/tmp", BACKEND_SIZE); }
+/* tools/check/abi mounts a file system there that can direct I/O. */
+static int open_ext4(void)	{ return backend_file("/tmp/ext4", BACKEND_SIZE); }
 static int open_loop(void)	{ return backend_loop(BACKEND_SIZE, 512); }
 static int open_loop_4k(void)	{ return backend_loop(BACKEND_SIZE, 4096); }
 static int open_ram(void)	{ return backend_device("/dev/ram0"); }
@@ -31,6 +33,7 @@ FIXTURE_VARIANT(blk) {
 };
 
 FIXTURE_VARIANT_ADD(blk, file)		{ .open = open_file };
+FIXTURE_VARIANT_ADD(blk, ext4)		{ .open = open_ext4 };
 FIXTURE_VARIANT_ADD(blk, buffered)	{ .open = open_file, .attach_flags = VPIN_ATTACH_BUFFERED };
 FIXTURE_VARIANT_ADD(blk, memfd)		{ .open = open_memfd, .v1 = true };
 FIXTURE_VARIANT_ADD(blk, loop)		{ .open = open_loop };
