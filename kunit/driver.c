@@ -46,6 +46,7 @@ void vpin_driver_put(struct vpin_driver *driver, u16 head)
 /* Tells the device how far it may go. */
 void vpin_driver_set_idx(struct vpin_driver *driver, u16 idx)
 {
+	/* Entries before the index: pairs with the device's acquire. */
 	smp_store_release(vpin_driver_avail(driver, 2), cpu_to_le16(idx));
 }
 
@@ -61,6 +62,7 @@ u16 vpin_driver_used_idx(struct vpin_driver *driver)
 {
 	__le16 *idx = vpin_guest_ptr(driver->guest, driver->used + 2);
 
+	/* The index before elements: pairs with the device's release. */
 	return le16_to_cpu(smp_load_acquire(idx));
 }
 

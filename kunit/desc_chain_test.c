@@ -1,0 +1,533 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Chains: each question about one by its name, the iterator that answers them
+ * all, and the cursors over what was walked.
+ */
+#include <linux/virtio_ids.h>
+#include "fixture.h"
+
+#define SIZE	8U
+
+/* A table of SIZE descriptors in a typical guest. */
+static void table_setup(struct kunit *test, struct vpin_desc_table *table)
+{
+	struct vpin_guest *guest = test->priv;
+
+	vpin_guest_map_typical(guest);
+	KUNIT_ASSERT_EQ(test, vpin_desc_table_init(table, guest->snap,
+						   GUEST_TABLE, SIZE), 0);
+}
+
+/* Links @nr buffers into a chain from descriptor 0 on, in order. */
+static void table_chain(struct kunit *test, const struct vpin_desc *descs,
+			u32 nr)
+{
+	u32 i;
+
+	for (i = 0; i < nr; i++) {
+		struct vpin_desc desc = descs[i];
+
+		if (i + 1 < nr) {
+			desc.flags |= D_NEXT;
+			desc.next = i + 1;
+		}
+		vpin_guest_desc(test->priv, GUEST_TABLE, i, &desc);
+	}
+}
+
+/* A block request as Linux sends it: header 16, data 512 and 1024, status 1. */
+static const struct vpin_desc blk_read[] = {
+	{ GUEST_BUF, 16, 0, 0 },
+	{ GUEST_BUF + 0x1000, 512, D_WRITE, 0 },
+	{ GUEST_BUF + 0x2000, 1024, D_WRITE, 0 },
+	{ GUEST_BUF + 0x3000, 1, D_WRITE, 0 },
+};
+
+/* 0 -> 1 -> 2 -> 3: four copies in order, with flags and next as written. */
+static void follow_chain_copies_in_order(struct kunit *test)
+{
+	struct vpin_desc_table table;
+	struct vpin_desc descs[SIZE];
+	u32 i;
+
+	table_setup(test, &table);
+	table_chain(test, blk_read, 4);
+	KUNIT_ASSERT_EQ(test, vpin_desc_follow_chain(&table, 0, descs, SIZE), 4);
+	for (i = 0; i < 4; i++) {
+		KUNIT_EXPECT_EQ(test, descs[i].addr, blk_read[i].addr);
+		KUNIT_EXPECT_EQ(test, descs[i].len, blk_read[i].len);
+	}
+	KUNIT_EXPECT_EQ(test, descs[0].flags, D_NEXT);
+	KUNIT_EXPECT_EQ(test, descs[3].flags, D_WRITE);
+	/* From the middle. */
+	KUNIT_EXPECT_EQ(test, vpin_desc_follow_chain(&table, 2, descs, SIZE), 2);
+	KUNIT_EXPECT_EQ(test, descs[0].addr, blk_read[2].addr);
+	vpin_desc_table_fini(&table);
+}
+
+/* 6 -> 1 -> 3: the order is that of the links and not of the indices. */
+static void follow_chain_against_the_order_of_indices(struct kunit *test)
+{
+	struct vpin_desc_table table;
+	struct vpin_desc descs[SIZE];
+
+	table_setup(test, &table);
+	vpin_guest_desc(test->priv, GUEST_TABLE, 6, &DESC(GUEST_BUF, 1, D_NEXT, 1));
+	vpin_guest_desc(test->priv, GUEST_TABLE, 1, &DESC(GUEST_BUF, 2, D_NEXT, 3));
+	vpin_guest_desc(test->priv, GUEST_TABLE, 3, &DESC(GUEST_BUF, 3, 0, 0));
+	KUNIT_ASSERT_EQ(test, vpin_desc_follow_chain(&table, 6, descs, SIZE), 3);
+	KUNIT_EXPECT_EQ(test, descs[0].len, 1U);
+	KUNIT_EXPECT_EQ(test, descs[1].len, 2U);
+	KUNIT_EXPECT_EQ(test, descs[2].len, 3U);
+	vpin_desc_table_fini(&table);
+}
+
+/* A chain of 4 fits into 4 and not into 3. */
+static void follow_chain_into_too_small_an_array(struct kunit *test)
+{
+	struct vpin_desc_table table;
+	struct vpin_desc descs[SIZE] = {};
+
+	table_setup(test, &table);
+	table_chain(test, blk_read, 4);
+	KUNIT_EXPECT_EQ(test, vpin_desc_follow_chain(&table, 0, descs, 4), 4);
+	descs[3].len = 42;
+	KUNIT_EXPECT_EQ(test, vpin_desc_follow_chain(&table, 0, descs, 3),
+			-EMSGSIZE);
+	KUNIT_EXPECT_EQ(test, descs[3].len, 42U);
+	KUNIT_EXPECT_EQ(test, vpin_desc_follow_chain(&table, 0, descs, 0),
+			-EMSGSIZE);
+	vpin_desc_table_fini(&table);
+}
+
+static void follow_chain_of_an_unbound_table(struct kunit *test)
+{
+	struct vpin_desc_table table = {};
+	struct vpin_desc descs[1];
+
+	KUNIT_EXPECT_EQ(test, vpin_desc_follow_chain(&table, 0, descs, 1),
+			-ENODEV);
+}
+
+/* 16 + 512 + 1024 + 1 = 1553 bytes. */
+static void chain_length_sums_all_buffers(struct kunit *test)
+{
+	struct vpin_desc_table table;
+	u32 len = 0;
+
+	table_setup(test, &table);
+	table_chain(test, blk_read, 4);
+	KUNIT_EXPECT_EQ(test, vpin_desc_chain_length(&table, 0, &len), 0);
+	KUNIT_EXPECT_EQ(test, len, 1553U);
+	KUNIT_EXPECT_EQ(test, vpin_desc_chain_length(&table, 3, &len), 0);
+	KUNIT_EXPECT_EQ(test, len, 1U);
+	vpin_desc_table_fini(&table);
+}
+
+/* After an error the answer is not touched. */
+static void chain_length_of_a_bad_chain(struct kunit *test)
+{
+	struct vpin_desc_table table;
+	u32 len = 42;
+
+	table_setup(test, &table);
+	vpin_guest_desc(test->priv, GUEST_TABLE, 0, &DESC(GUEST_BUF, 1, D_NEXT, 0));
+	KUNIT_EXPECT_EQ(test, vpin_desc_chain_length(&table, 0, &len), -ELOOP);
+	KUNIT_EXPECT_EQ(test, len, 42U);
+	vpin_desc_table_fini(&table);
+	KUNIT_EXPECT_EQ(test, vpin_desc_chain_length(&table, 0, &len), -ENODEV);
+}
+
+static void validate_chain_accepts_a_good_one(struct kunit *test)
+{
+	struct vpin_desc_table table;
+
+	table_setup(test, &table);
+	table_chain(test, blk_read, 4);
+	KUNIT_EXPECT_EQ(test, vpin_desc_validate_chain(&table, 0), 0);
+	vpin_desc_table_fini(&table);
+}
+
+/* The hostile ones are in the other suite: here, that it can say no at all. */
+static void validate_chain_can_say_no(struct kunit *test)
+{
+	struct vpin_desc bad = blk_read[2];
+	struct vpin_desc_table table;
+
+	table_setup(test, &table);
+	table_chain(test, blk_read, 4);
+	bad.addr = GUEST_HOLE;
+	bad.flags |= D_NEXT;
+	bad.next = 3;
+	vpin_guest_desc(test->priv, GUEST_TABLE, 2, &bad);
+	KUNIT_EXPECT_EQ(test, vpin_desc_validate_chain(&table, 0), -EFAULT);
+	KUNIT_EXPECT_EQ(test, vpin_desc_validate_chain(&table, 3), 0);
+	KUNIT_EXPECT_EQ(test, vpin_desc_validate_chain(&table, SIZE), -EINVAL);
+	vpin_desc_table_fini(&table);
+	KUNIT_EXPECT_EQ(test, vpin_desc_validate_chain(&table, 0), -ENODEV);
+}
+
+/* Of a block request's 4 descriptors, the 2 in the middle. */
+static void get_data_buffers_of_a_block_device(struct kunit *test)
+{
+	struct vpin_desc_buf bufs[SIZE];
+	struct vpin_desc_table table;
+
+	table_setup(test, &table);
+	table_chain(test, blk_read, 4);
+	KUNIT_ASSERT_EQ(test, vpin_desc_get_data_buffers(&table, 0,
+							 VIRTIO_ID_BLOCK, bufs,
+							 SIZE), 2);
+	KUNIT_EXPECT_EQ(test, bufs[0].gpa, GUEST_BUF + 0x1000);
+	KUNIT_EXPECT_EQ(test, bufs[0].len, 512U);
+	KUNIT_EXPECT_TRUE(test, bufs[0].writable);
+	KUNIT_EXPECT_EQ(test, bufs[1].gpa, GUEST_BUF + 0x2000);
+	KUNIT_EXPECT_EQ(test, bufs[1].len, 1024U);
+	/* 2 fit into 2 and not into 1. */
+	KUNIT_EXPECT_EQ(test, vpin_desc_get_data_buffers(&table, 0,
+							 VIRTIO_ID_BLOCK, bufs,
+							 2), 2);
+	KUNIT_EXPECT_EQ(test, vpin_desc_get_data_buffers(&table, 0,
+							 VIRTIO_ID_BLOCK, bufs,
+							 1), -EMSGSIZE);
+	vpin_desc_table_fini(&table);
+}
+
+/* A flush has header and status and no data; one descriptor is no request. */
+static void get_data_buffers_of_a_short_block_chain(struct kunit *test)
+{
+	struct vpin_desc_buf bufs[SIZE];
+	struct vpin_desc_table table;
+
+	table_setup(test, &table);
+	table_chain(test, blk_read, 4);
+	KUNIT_EXPECT_EQ(test, vpin_desc_get_data_buffers(&table, 2,
+							 VIRTIO_ID_BLOCK, bufs,
+							 0), 0);
+	KUNIT_EXPECT_EQ(test, vpin_desc_get_data_buffers(&table, 3,
+							 VIRTIO_ID_BLOCK, bufs,
+							 SIZE), -EINVAL);
+	vpin_desc_table_fini(&table);
+}
+
+/* Any other type's chain is data from the first to the last. */
+static void get_data_buffers_of_any_other_device(struct kunit *test)
+{
+	struct vpin_desc_buf bufs[SIZE];
+	struct vpin_desc_table table;
+	u32 i;
+
+	table_setup(test, &table);
+	table_chain(test, blk_read, 4);
+	KUNIT_ASSERT_EQ(test, vpin_desc_get_data_buffers(&table, 0,
+							 VIRTIO_ID_NET, bufs,
+							 4), 4);
+	for (i = 0; i < 4; i++) {
+		KUNIT_EXPECT_EQ(test, bufs[i].gpa, blk_read[i].addr);
+		KUNIT_EXPECT_EQ(test, bufs[i].len, blk_read[i].len);
+		KUNIT_EXPECT_EQ(test, bufs[i].writable, i > 0);
+	}
+	KUNIT_EXPECT_EQ(test, vpin_desc_get_data_buffers(&table, 0,
+							 VIRTIO_ID_NET, bufs,
+							 3), -EMSGSIZE);
+	KUNIT_EXPECT_EQ(test, vpin_desc_get_data_buffers(&table, 3,
+							 VIRTIO_ID_NET, bufs,
+							 4), 1);
+	vpin_desc_table_fini(&table);
+	KUNIT_EXPECT_EQ(test, vpin_desc_get_data_buffers(&table, 0,
+							 VIRTIO_ID_NET, bufs,
+							 4), -ENODEV);
+}
+
+/* The last descriptor's buffer: 0x1b000 in blk_read. */
+static void get_status_addr_is_the_last_one(struct kunit *test)
+{
+	struct vpin_desc_table table;
+	u64 gpa = 0;
+
+	table_setup(test, &table);
+	table_chain(test, blk_read, 4);
+	KUNIT_EXPECT_EQ(test, vpin_desc_get_status_addr(&table, 0, &gpa), 0);
+	KUNIT_EXPECT_EQ(test, gpa, GUEST_BUF + 0x3000);
+	vpin_desc_table_fini(&table);
+	KUNIT_EXPECT_EQ(test, vpin_desc_get_status_addr(&table, 0, &gpa), -ENODEV);
+}
+
+/* Read-only, or without a byte: there is no status to be had. */
+static void get_status_addr_must_be_writable(struct kunit *test)
+{
+	struct vpin_desc_table table;
+	u64 gpa = 42;
+
+	table_setup(test, &table);
+	vpin_guest_desc(test->priv, GUEST_TABLE, 0, &DESC(GUEST_BUF, 1, 0, 0));
+	vpin_guest_desc(test->priv, GUEST_TABLE, 1, &DESC(GUEST_BUF, 0, D_WRITE, 0));
+	KUNIT_EXPECT_EQ(test, vpin_desc_get_status_addr(&table, 0, &gpa), -EINVAL);
+	KUNIT_EXPECT_EQ(test, vpin_desc_get_status_addr(&table, 1, &gpa), -EINVAL);
+	KUNIT_EXPECT_EQ(test, gpa, 42ULL);
+	vpin_desc_table_fini(&table);
+}
+
+/* No question changes the table: readers at the same time see one thing. */
+static void readers_do_not_change_the_table(struct kunit *test)
+{
+	struct vpin_desc_table table, before;
+	struct vpin_desc_buf bufs[SIZE];
+	struct vpin_desc descs[SIZE];
+	u64 gpa;
+	u32 len;
+
+	table_setup(test, &table);
+	table_chain(test, blk_read, 4);
+	before = table;
+	vpin_desc_follow_chain(&table, 0, descs, SIZE);
+	vpin_desc_chain_length(&table, 0, &len);
+	vpin_desc_validate_chain(&table, 0);
+	vpin_desc_get_data_buffers(&table, 0, VIRTIO_ID_BLOCK, bufs, SIZE);
+	vpin_desc_get_status_addr(&table, 0, &gpa);
+	KUNIT_EXPECT_MEMEQ(test, &table, &before, sizeof(table));
+	vpin_desc_table_fini(&table);
+}
+
+/* One descriptor a call, then 0, and 0 again. */
+static void chain_next_ends_and_stays_ended(struct kunit *test)
+{
+	struct vpin_hint hint = {};
+	struct vpin_desc_table table;
+	struct vpin_chain_iter iter;
+	struct vpin_desc desc;
+	u32 i;
+
+	table_setup(test, &table);
+	table_chain(test, blk_read, 4);
+	vpin_chain_begin(&iter, &table, &hint, 0, false);
+	for (i = 0; i < 4; i++) {
+		KUNIT_EXPECT_EQ(test, vpin_chain_next(&iter, &desc), 1);
+		KUNIT_EXPECT_EQ(test, desc.addr, blk_read[i].addr);
+	}
+	KUNIT_EXPECT_EQ(test, vpin_chain_next(&iter, &desc), 0);
+	KUNIT_EXPECT_EQ(test, vpin_chain_next(&iter, &desc), 0);
+	vpin_desc_table_fini(&table);
+}
+
+/* After an error as well: 0 -> 8 of 8. */
+static void chain_next_after_an_error(struct kunit *test)
+{
+	struct vpin_hint hint = {};
+	struct vpin_desc_table table;
+	struct vpin_chain_iter iter;
+	struct vpin_desc desc;
+
+	table_setup(test, &table);
+	vpin_guest_desc(test->priv, GUEST_TABLE, 0,
+			&DESC(GUEST_BUF, 1, D_NEXT, SIZE));
+	vpin_chain_begin(&iter, &table, &hint, 0, false);
+	KUNIT_EXPECT_EQ(test, vpin_chain_next(&iter, &desc), 1);
+	KUNIT_EXPECT_EQ(test, vpin_chain_next(&iter, &desc), -EINVAL);
+	KUNIT_EXPECT_EQ(test, vpin_chain_next(&iter, &desc), 0);
+	vpin_desc_table_fini(&table);
+}
+
+/* Header and 2 ring descriptors, then an indirect table with 2 more: 5 in all. */
+static void chain_next_goes_on_in_an_indirect_table(struct kunit *test)
+{
+	struct vpin_guest *guest = test->priv;
+	struct vpin_desc_table table;
+	struct vpin_desc descs[SIZE];
+	u32 i;
+
+	table_setup(test, &table);
+	for (i = 0; i < 3; i++)
+		vpin_guest_desc(guest, GUEST_TABLE, i,
+				&DESC(GUEST_BUF, i + 1, D_NEXT, i + 1));
+	vpin_guest_desc(guest, GUEST_TABLE, 3,
+			&DESC(GUEST_INDIRECT, 32, D_INDIRECT, 0));
+	vpin_guest_desc(guest, GUEST_INDIRECT, 0, &DESC(GUEST_BUF, 4, D_NEXT, 1));
+	vpin_guest_desc(guest, GUEST_INDIRECT, 1, &DESC(GUEST_BUF, 5, D_WRITE, 0));
+	KUNIT_ASSERT_EQ(test, vpin_desc_follow_chain(&table, 0, descs, SIZE), 5);
+	for (i = 0; i < 5; i++)
+		KUNIT_EXPECT_EQ(test, descs[i].len, i + 1);
+	vpin_desc_table_fini(&table);
+}
+
+static int walk(struct kunit *test, struct vpin_chain *chain,
+		const struct vpin_desc_table *table, u32 max)
+{
+	struct vpin_hint hint = {};
+
+	chain->descs = kunit_kcalloc(test, max, sizeof(*chain->descs),
+				     GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, chain->descs);
+	chain->max = max;
+	return vpin_chain_walk(chain, table, &hint, 0, true);
+}
+
+/* 1 of 4 is read, 16 bytes; 512 + 1024 + 1 are written. */
+static void chain_walk_counts_both_halves(struct kunit *test)
+{
+	struct vpin_desc_table table;
+	struct vpin_chain chain;
+
+	table_setup(test, &table);
+	table_chain(test, blk_read, 4);
+	KUNIT_ASSERT_EQ(test, walk(test, &chain, &table, SIZE), 0);
+	KUNIT_EXPECT_EQ(test, chain.nr, 4U);
+	KUNIT_EXPECT_EQ(test, chain.nr_readable, 1U);
+	KUNIT_EXPECT_EQ(test, chain.readable, 16U);
+	KUNIT_EXPECT_EQ(test, chain.writable, 1537U);
+	KUNIT_EXPECT_EQ(test, walk(test, &chain, &table, 4), 0);
+	KUNIT_EXPECT_EQ(test, walk(test, &chain, &table, 3), -EMSGSIZE);
+	vpin_desc_table_fini(&table);
+}
+
+/* 300 bytes in pieces of 100 that cross a page: 4000 to 4299 of the run. */
+static void cursor_copies_across_descriptors(struct kunit *test)
+{
+	static const struct vpin_desc split[] = {
+		{ GUEST_NEXT + 4000, 100, 0, 0 },
+		{ GUEST_BUF + 5, 1, 0, 0 },
+		{ GUEST_NEXT - 50, 100, 0, 0 },
+		{ GUEST_BUF + 100, 99, 0, 0 },
+	};
+	struct vpin_guest *guest = test->priv;
+	struct vpin_hint hint = {};
+	struct vpin_desc_table table;
+	struct vpin_cursor cursor;
+	struct vpin_chain chain;
+	u8 got[300], want[300];
+	u32 i, j, at = 0;
+
+	table_setup(test, &table);
+	table_chain(test, split, 4);
+	for (i = 0; i < 4; i++) {
+		vpin_guest_fill(guest, split[i].addr, split[i].len);
+		for (j = 0; j < split[i].len; j++)
+			want[at++] = vpin_guest_pattern(split[i].addr + j);
+	}
+	KUNIT_ASSERT_EQ(test, walk(test, &chain, &table, SIZE), 0);
+	vpin_cursor_readable(&cursor, &chain, guest->snap, &hint);
+	/* In two parts: the second goes on where the first ended. */
+	KUNIT_EXPECT_EQ(test, vpin_cursor_copy(&cursor, got, 123), 0);
+	KUNIT_EXPECT_EQ(test, vpin_cursor_copy(&cursor, got + 123, 177), 0);
+	KUNIT_EXPECT_MEMEQ(test, got, want, 300);
+	/* The half is used up. */
+	KUNIT_EXPECT_EQ(test, vpin_cursor_copy(&cursor, got, 1), -EFAULT);
+	KUNIT_EXPECT_EQ(test, vpin_cursor_copy(&cursor, got, 0), 0);
+	vpin_desc_table_fini(&table);
+}
+
+/* The writable half of blk_read begins at its second descriptor. */
+static void cursor_writes_to_the_writable_half(struct kunit *test)
+{
+	struct vpin_guest *guest = test->priv;
+	struct vpin_hint hint = {};
+	struct vpin_desc_table table;
+	struct vpin_cursor cursor;
+	struct vpin_chain chain;
+	u8 data[513], got;
+	u32 i;
+
+	for (i = 0; i < sizeof(data); i++)
+		data[i] = i + 1;
+	table_setup(test, &table);
+	table_chain(test, blk_read, 4);
+	KUNIT_ASSERT_EQ(test, walk(test, &chain, &table, SIZE), 0);
+	vpin_cursor_writable(&cursor, &chain, guest->snap, &hint);
+	KUNIT_EXPECT_EQ(test, vpin_cursor_copy(&cursor, data, 513), 0);
+	KUNIT_EXPECT_MEMEQ(test, vpin_guest_ptr(guest, GUEST_BUF + 0x1000), data,
+			   512);
+	vpin_guest_read(guest, GUEST_BUF + 0x2000, &got, 1);
+	KUNIT_EXPECT_EQ(test, got, data[512]);
+	vpin_guest_read(guest, GUEST_BUF + 0x1000 + 512, &got, 1);
+	KUNIT_EXPECT_EQ(test, got, 0);
+	vpin_desc_table_fini(&table);
+}
+
+/*
+ * One descriptor of 8 KiB on two pages that are apart, from 0x800 of the first
+ * on: pieces of 2048, 4096 and 2048 bytes.
+ */
+static void cursor_next_gives_contiguous_pieces(struct kunit *test)
+{
+	static const u32 want[] = { 2048, 4096, 2048 };
+	struct vpin_desc one = DESC(GUEST_NEXT + 2048, SZ_8K, 0, 0);
+	struct vpin_guest *guest = test->priv;
+	struct vpin_hint hint = {};
+	struct vpin_desc_table table;
+	struct vpin_cursor cursor;
+	struct vpin_chain chain;
+	u32 i, at = 0;
+
+	table_setup(test, &table);
+	table_chain(test, &one, 1);
+	KUNIT_ASSERT_EQ(test, walk(test, &chain, &table, SIZE), 0);
+	vpin_cursor_readable(&cursor, &chain, guest->snap, &hint);
+	for (i = 0; i < ARRAY_SIZE(want); i++) {
+		u32 len = U32_MAX;
+
+		KUNIT_EXPECT_PTR_EQ(test, vpin_cursor_next(&cursor, &len),
+				    vpin_guest_ptr(guest, one.addr + at));
+		KUNIT_EXPECT_EQ(test, len, want[i]);
+		at += len;
+	}
+	KUNIT_EXPECT_PTR_EQ(test, vpin_cursor_next(&cursor, &at), NULL);
+	vpin_desc_table_fini(&table);
+}
+
+/* The last byte written is the status: that of blk_read; none if all is read. */
+static void last_byte_of_a_chain(struct kunit *test)
+{
+	struct vpin_guest *guest = test->priv;
+	struct vpin_hint hint = {};
+	struct vpin_desc_table table;
+	struct vpin_chain chain;
+
+	table_setup(test, &table);
+	table_chain(test, blk_read, 4);
+	KUNIT_ASSERT_EQ(test, walk(test, &chain, &table, SIZE), 0);
+	KUNIT_EXPECT_PTR_EQ(test, vpin_chain_last_byte(&chain, guest->snap, &hint),
+			    vpin_guest_ptr(guest, GUEST_BUF + 0x3000));
+	table_chain(test, blk_read, 3);
+	KUNIT_ASSERT_EQ(test, walk(test, &chain, &table, SIZE), 0);
+	KUNIT_EXPECT_PTR_EQ(test, vpin_chain_last_byte(&chain, guest->snap, &hint),
+			    vpin_guest_ptr(guest, GUEST_BUF + 0x2000 + 1023));
+	table_chain(test, blk_read, 1);
+	KUNIT_ASSERT_EQ(test, walk(test, &chain, &table, SIZE), 0);
+	KUNIT_EXPECT_PTR_EQ(test, vpin_chain_last_byte(&chain, guest->snap, &hint),
+			    NULL);
+	vpin_desc_table_fini(&table);
+}
+
+static struct kunit_case vpin_desc_chain_cases[] = {
+	KUNIT_CASE(follow_chain_copies_in_order),
+	KUNIT_CASE(follow_chain_against_the_order_of_indices),
+	KUNIT_CASE(follow_chain_into_too_small_an_array),
+	KUNIT_CASE(follow_chain_of_an_unbound_table),
+	KUNIT_CASE(chain_length_sums_all_buffers),
+	KUNIT_CASE(chain_length_of_a_bad_chain),
+	KUNIT_CASE(validate_chain_accepts_a_good_one),
+	KUNIT_CASE(validate_chain_can_say_no),
+	KUNIT_CASE(get_data_buffers_of_a_block_device),
+	KUNIT_CASE(get_data_buffers_of_a_short_block_chain),
+	KUNIT_CASE(get_data_buffers_of_any_other_device),
+	KUNIT_CASE(get_status_addr_is_the_last_one),
+	KUNIT_CASE(get_status_addr_must_be_writable),
+	KUNIT_CASE(readers_do_not_change_the_table),
+	KUNIT_CASE(chain_next_ends_and_stays_ended),
+	KUNIT_CASE(chain_next_after_an_error),
+	KUNIT_CASE(chain_next_goes_on_in_an_indirect_table),
+	KUNIT_CASE(chain_walk_counts_both_halves),
+	KUNIT_CASE(cursor_copies_across_descriptors),
+	KUNIT_CASE(cursor_writes_to_the_writable_half),
+	KUNIT_CASE(cursor_next_gives_contiguous_pieces),
+	KUNIT_CASE(last_byte_of_a_chain),
+	{}
+};
+
+static struct kunit_suite vpin_desc_chain_suite = {
+	.name = "vpin_desc_chain",
+	.init = vpin_guest_init,
+	.exit = vpin_guest_exit,
+	.test_cases = vpin_desc_chain_cases,
+};
+kunit_test_suite(vpin_desc_chain_suite);
