@@ -76,7 +76,8 @@ run_boot() {
 		"mem=$mem" "ncpus=$cpus" seccomp=on
 		rootfstype=hostfs "rootflags=$tree" ro init=/usr/sbin/lab-init
 		con=null con0=fd:0,fd:1 con1=null,fd:3 console=tty1
-		"uml_dir=$work" umid=uml "TERM=${TERM:-dumb}" mconsole=none ignore_loglevel
+		"uml_dir=$work" umid=uml "TERM=${TERM:-dumb}" mconsole=none
+		ignore_loglevel rcupdate.rcu_cpu_stall_timeout=60
 		"lab_src=$TOP" "lab_run=$work" "lab_timeout=$limit"
 	)
 	# SLUB's per-CPU arrays keep pointers to what they handed out, which
