@@ -35,7 +35,7 @@ kunit_own_tree() {
 }
 
 kunit_run() {
-	local tree=$1 base=$2 debug=$3 filter=$4 build=$2/build$3
+	local tree=$1 base=$2 debug=$3 filter=$4 build=$2/build${3#-}
 	local common=("--build_dir=$build" --arch=um) config=() boot=() line
 	kunit_link_tree "$tree" "$base/tree"
 	stage_sources "$base/tree/drivers/vhost_pin"
