@@ -133,9 +133,10 @@ kunit_update() {
 }
 
 kunit_build() {
-	local tree=$1 build=$2 log=$2.log
+	local tree=$1 build=$2 log=$2.log minutes=4
+	[[ $build != *-debug ]] || minutes=10
 	[[ -e $build/linux ]] ||
-		say "building a KUnit kernel in $build: once, about 3 minutes on 2 cores"
+		say "building a KUnit kernel in $build: once, about $minutes minutes on 2 cores"
 	if ! kbuild "$tree" "$build" -j"$(nproc)" all 2>&1 | tee "$log" |
 		progress "KUnit kernel" 1250; then
 		grep -E 'error|Error|undefined' -A 5 "$log" >&2 || tail "$log" >&2
