@@ -69,7 +69,7 @@ class Guest:
             age = time.monotonic() - self.started
             print(f"{self.prefix}{age:6.1f} {text}", flush=True)
 
-    def expect(self, pattern, timeout=120):
+    def expect(self, pattern, timeout=300):
         """Waits for a line that matches; what it and those before it say."""
         seen = []
         timeout *= PATIENCE
@@ -98,7 +98,7 @@ class Guest:
                 raise GuestError(f"QEMU ended: {self.stderr()}")
         return seen
 
-    def boot(self, timeout=180):
+    def boot(self, timeout=400):
         """Waits until the guest takes commands."""
         return self.expect(r"^guest: ready", timeout)
 
@@ -106,7 +106,7 @@ class Guest:
         self.qemu.stdin.write(command.encode() + b"\n")
         self.qemu.stdin.flush()
 
-    def run(self, command, timeout=300):
+    def run(self, command, timeout=600):
         """Runs a command of the guest's init; its output, as lines."""
         self.send(command)
         seen = self.expect(r"^guest: status ", timeout)
