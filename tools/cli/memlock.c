@@ -23,6 +23,12 @@
 /* Video memory and firmware are pinned too: a usual PC has less than this. */
 #define VMM_EXTRA	(32 * MIB)
 
+/*
+ * When a guest programs its chipset, QEMU maps all of its memory anew in one
+ * batch, and the old maps end only with the batch.
+ */
+#define MAPS_AT_ONCE	2
+
 /* Bytes of a QEMU size ("512" means MiB, suffixes k to T); 0 if it is not one. */
 static uint64_t parse_size(const char *text)
 {
@@ -82,7 +88,7 @@ static bool keeps_ipc_lock(void)
 void memlock_prepare(char *const vmm_argv[], unsigned int disks)
 {
 	uint64_t memory = guest_memory(vmm_argv);
-	uint64_t needed = disks * (memory + VMM_EXTRA);
+	uint64_t needed = disks * MAPS_AT_ONCE * (memory + VMM_EXTRA);
 	struct rlimit limit;
 
 	if (keeps_ipc_lock() || getrlimit(RLIMIT_MEMLOCK, &limit))
@@ -97,7 +103,7 @@ void memlock_prepare(char *const vmm_argv[], unsigned int disks)
 	if (!memory || limit.rlim_max == RLIM_INFINITY || limit.rlim_max >= needed)
 		return;
 
-	say("warning: the limit of locked memory is %" PRIu64 " MiB, but %u disk%s of a guest with %" PRIu64 " MiB pin%s about %" PRIu64 " MiB\n"
+	say("warning: the limit of locked memory is %" PRIu64 " MiB, but %u disk%s of a guest with %" PRIu64 " MiB need%s about %" PRIu64 " MiB\n"
 	    "  The guest may not start.  Raise the limit with 'ulimit -l %" PRIu64 "' as root before\n"
 	    "  you become this user, or for good with this line in /etc/security/limits.conf:\n"
 	    "  YOU - memlock %" PRIu64,

@@ -20,8 +20,8 @@ truncate -s 16M "$work/with,comma.img"
 
 count=0 failed=0
 
-# Wants the exit status and each text in the output of the command, which has
-# no input unless it is given in $input.
+# Wants the exit status and each TEXT in the output of the command, and no !TEXT.
+# It has no input unless it is given in $input.
 input=
 check() # NAME, STATUS, TEXT... -- COMMAND...
 {
@@ -33,7 +33,10 @@ check() # NAME, STATUS, TEXT... -- COMMAND...
 	output=$("$@" 2>&1 <<< "$input") || got=$?
 	[ "$got" = "$status" ] || { echo "# exit status $got, wanted $status"; ok='not ok'; }
 	for text in "${texts[@]}"; do
-		[[ $output == *"$text"* ]] || { echo "# missing: $text"; ok='not ok'; }
+		case $text in
+		!*) [[ $output != *"${text#!}"* ]] || { echo "# there is: ${text#!}"; ok='not ok'; } ;;
+		*) [[ $output == *"$text"* ]] || { echo "# missing: $text"; ok='not ok'; } ;;
+		esac
 	done
 	[ "$ok" = ok ] || { echo "# ${output//$'\n'/$'\n'# }"; failed=$((failed + 1)); }
 	count=$((count + 1))
@@ -81,6 +84,36 @@ check 'run: QEMU has the disks' 0 \
 	'vhostdev = "/dev/fdset/30320"' 'vhostdev = "/dev/fdset/30321"' -- \
 	pc "$work/a.img,serial=A" "$work/b.img,ro,queues=2"
 check 'run: a comma in a path' 0 'id "vhost-pin0"' -- pc "$work/with,,comma.img"
+
+# A disk whose boot sector resets the PC by its keyboard controller: mov al, 0xfe;
+# out 0x64, al; hlt.
+printf '\xb0\xfe\xe6\x64\xf4' | dd of="$work/a.img" conv=notrunc status=none
+printf '\x55\xaa' | dd of="$work/a.img" bs=1 seek=510 conv=notrunc status=none
+
+# An ordinary user's PC of 64 MiB that boots from the first disk; a reset ends it.
+as_user() # SECONDS, KIB-OF-MEMLOCK, DISK-OPTIONS...
+{
+	local seconds=$1 limit=$(($2 * 1024))
+	shift 2
+	local -a disks=()
+	while [ $# -gt 0 ]; do disks+=(--disk "$1"); shift; done
+	timeout "$seconds" \
+		setpriv --reuid=65534 --regid=65534 --clear-groups prlimit --memlock="$limit:$limit" \
+		"$(command -v "$cli")" run "${disks[@]}" -- \
+		"$qemu" -M pc -m 64 -nic none -display none -monitor none -no-reboot \
+		-chardev stdio,id=log -device isa-debugcon,iobase=0x402,chardev=log
+}
+input=
+mode=$(stat -c %a /dev/vhost-pin)
+chmod a+rx "$work"
+chmod a+rw "$work"/*.img /dev/vhost-pin
+check 'run: an ordinary user with the memlock that --help names' 0 \
+	'Booting from Hard Disk' '!warning' '!map fail' -- \
+	as_user 120 $((2 * (64 + 32) * 2 * 1024)) "$work/a.img" "$work/b.img"
+check 'run: too little memlock is said before QEMU finds out' 124 \
+	'warning: the limit of locked memory is 32 MiB' 'ulimit -l' -- \
+	as_user 20 $((32 * 1024)) "$work/a.img"
+chmod "$mode" /dev/vhost-pin
 
 echo "1..$count"
 [ "$failed" = 0 ]
