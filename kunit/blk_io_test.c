@@ -6,6 +6,7 @@
 #include <linux/err.h>
 #include <linux/file.h>
 #include <linux/fs.h>
+#include <linux/prandom.h>
 #include <linux/virtio_blk.h>
 #include <vpin/types.h>
 #include "rig.h"
@@ -354,6 +355,51 @@ static void h09_data_without_the_permission(struct kunit *test)
 			S_OK);
 }
 
+/*
+ * H10, H18: 20000 chains that are made by chance, of a seed: types, sectors,
+ * lengths, places and flags.  All come back, and the disk works as before.
+ */
+static void h18_requests_made_by_chance(struct kunit *test)
+{
+	static const u64 places[] = {
+		DATA, DATA + 4001, GUEST_RO, GUEST_WO, GUEST_HOLE - 600,
+		GUEST_HOLE, GUEST_NEXT + SZ_8K - 77, HEADER(0), HEADER(3),
+	};
+	struct disk_test *t = start(test);
+	struct vpin_driver *d = driver(test);
+	u32 i, j, done = 0;
+	struct rnd_state rnd;
+
+	prandom_seed_state(&rnd, 18);
+	while (done < 20000) {
+		for (i = 0; i < 20; i++) {
+			u32 r = prandom_u32_state(&rnd);
+
+			prepare(test, i, r % 16, (r >> 4) % 3000,
+				places[(r >> 16) % ARRAY_SIZE(places)],
+				(r >> 20) % 4 ? 512 * (r >> 28) : r >> 22);
+			/* Now and then a descriptor that fits nothing. */
+			for (j = 0; j < 3 && r % 5 == 0; j++)
+				vpin_driver_desc(d, 3 * i + j,
+						 places[(r >> j) % ARRAY_SIZE(places)],
+						 (r >> (3 * j)) % 2000,
+						 (r >> (8 + 3 * j)) & 7,
+						 (r >> j) % NUM);
+			vpin_driver_put(d, 3 * i);
+		}
+		done += 20;
+		vpin_driver_set_idx(d, done);
+		vpin_rig_kick(&t->rig, 0);
+		KUNIT_ASSERT_TRUE(test, vpin_rig_used(&t->rig, 0, done));
+	}
+	KUNIT_EXPECT_EQ(test, vpin_rig_get_status(&t->rig), RIG_RUNNING);
+	KUNIT_EXPECT_EQ(test, i_size_read(file_inode(t->file)), (loff_t)DISK);
+	vpin_guest_fill(t->rig.guest, DATA, 512);
+	KUNIT_EXPECT_EQ(test, request(test, VIRTIO_BLK_T_OUT, 77, DATA, 512), S_OK);
+	KUNIT_EXPECT_EQ(test, file_byte(test, 77 * 512 + 3),
+			vpin_guest_pattern(DATA + 3));
+}
+
 /* H13: the same head 40 times in one ring: each is done, each is given back. */
 static void h13_the_same_head_many_times(struct kunit *test)
 {
@@ -473,6 +519,7 @@ static struct kunit_case vpin_blk_io_cases[] = {
 	KUNIT_CASE(h18_refused_requests),
 	KUNIT_CASE(h08_data_reaches_into_a_hole),
 	KUNIT_CASE(h09_data_without_the_permission),
+	KUNIT_CASE(h18_requests_made_by_chance),
 	KUNIT_CASE(h13_the_same_head_many_times),
 	KUNIT_CASE(h14_data_onto_rings_and_statuses),
 	KUNIT_CASE(h16_20000_refused_requests),

@@ -239,6 +239,38 @@ static void get_data_buffers_of_any_other_device(struct kunit *test)
 							 4), -ENODEV);
 }
 
+/* Header in the ring, data and status in an indirect table: the same answers. */
+static void questions_about_an_indirect_chain(struct kunit *test)
+{
+	struct vpin_guest *guest = test->priv;
+	struct vpin_desc_buf bufs[SIZE];
+	struct vpin_desc_table table;
+	u64 gpa = 0;
+	u32 len = 0;
+
+	table_setup(test, &table);
+	vpin_guest_desc(guest, GUEST_TABLE, 5, &DESC(GUEST_BUF, 16, D_NEXT, 2));
+	vpin_guest_desc(guest, GUEST_TABLE, 2,
+			&DESC(GUEST_INDIRECT, 48, D_INDIRECT, 0));
+	vpin_guest_desc(guest, GUEST_INDIRECT, 0,
+			&DESC(GUEST_BUF + 0x1000, 512, D_NEXT | D_WRITE, 2));
+	vpin_guest_desc(guest, GUEST_INDIRECT, 2,
+			&DESC(GUEST_BUF + 0x3000, 1, D_WRITE, 0));
+	KUNIT_EXPECT_EQ(test, vpin_desc_validate_chain(&table, 5), 0);
+	KUNIT_EXPECT_EQ(test, vpin_desc_chain_length(&table, 5, &len), 0);
+	KUNIT_EXPECT_EQ(test, len, 529U);
+	KUNIT_ASSERT_EQ(test, vpin_desc_get_data_buffers(&table, 5,
+							 VIRTIO_ID_BLOCK, bufs,
+							 SIZE), 1);
+	KUNIT_EXPECT_EQ(test, bufs[0].gpa, GUEST_BUF + 0x1000);
+	KUNIT_EXPECT_EQ(test, vpin_desc_get_data_buffers(&table, 5,
+							 VIRTIO_ID_NET, bufs,
+							 SIZE), 3);
+	KUNIT_EXPECT_EQ(test, vpin_desc_get_status_addr(&table, 5, &gpa), 0);
+	KUNIT_EXPECT_EQ(test, gpa, GUEST_BUF + 0x3000);
+	vpin_desc_table_fini(&table);
+}
+
 /* The last descriptor's buffer: 0x1b000 in blk_read. */
 static void get_status_addr_is_the_last_one(struct kunit *test)
 {
@@ -510,6 +542,7 @@ static struct kunit_case vpin_desc_chain_cases[] = {
 	KUNIT_CASE(get_data_buffers_of_a_block_device),
 	KUNIT_CASE(get_data_buffers_of_a_short_block_chain),
 	KUNIT_CASE(get_data_buffers_of_any_other_device),
+	KUNIT_CASE(questions_about_an_indirect_chain),
 	KUNIT_CASE(get_status_addr_is_the_last_one),
 	KUNIT_CASE(get_status_addr_must_be_writable),
 	KUNIT_CASE(readers_do_not_change_the_table),

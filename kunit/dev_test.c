@@ -407,6 +407,40 @@ static void stop_waits_for_what_is_in_flight(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fake->nr_taken, 3U);
 }
 
+static void release_all(struct work_struct *work)
+{
+	struct waiter *waiter = container_of(work, struct waiter, work);
+
+	vpin_fake_release(container_of(waiter->rig, struct vpin_fake, rig),
+			  UINT_MAX);
+}
+
+/* 200 times: the last request ends on another CPU just as the queue stops. */
+static void stop_races_with_the_last_end(struct kunit *test)
+{
+	struct vpin_fake *fake = test->priv;
+	struct vpin_rig *rig = &fake->rig;
+	struct waiter waiter = { .rig = rig };
+	unsigned int i;
+
+	fake->hold = true;
+	vpin_rig_run(rig, 8, 0);
+	vpin_driver_desc(&rig->drivers[0], 0, GUEST_BUF, 1, D_WRITE, 0);
+	INIT_WORK_ONSTACK(&waiter.work, release_all);
+	for (i = 1; i <= 200; i++) {
+		vpin_driver_offer(&rig->drivers[0], 0);
+		vpin_rig_kick(rig, 0);
+		KUNIT_ASSERT_TRUE(test, WAIT_UNTIL(READ_ONCE(fake->nr_held) == 1));
+		queue_work(system_unbound_wq, &waiter.work);
+		KUNIT_EXPECT_EQ(test, suspend(rig), 0);
+		flush_work(&waiter.work);
+		KUNIT_EXPECT_EQ(test, get_base(rig, 0), i);
+		KUNIT_EXPECT_EQ(test, resume(rig), 0);
+	}
+	destroy_work_on_stack(&waiter.work);
+	KUNIT_EXPECT_EQ(test, fake->nr_ended, 200U);
+}
+
 /* With 3 in flight in 2 queues the device is destroyed when they have ended. */
 static void destroy_waits_for_what_is_in_flight(struct kunit *test)
 {
@@ -468,6 +502,7 @@ static struct kunit_case vpin_dev_cases[] = {
 	KUNIT_CASE(reset_forgets_all),
 	KUNIT_CASE(reset_keeps_memory),
 	KUNIT_CASE_PARAM(stop_waits_for_what_is_in_flight, drain_gen_params),
+	KUNIT_CASE(stop_races_with_the_last_end),
 	KUNIT_CASE(destroy_waits_for_what_is_in_flight),
 	KUNIT_CASE(devices_have_numbers),
 	{}

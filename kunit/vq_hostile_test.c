@@ -8,6 +8,8 @@
 #include <linux/file.h>
 #include <linux/module.h>
 #include <linux/poll.h>
+#include <linux/prandom.h>
+#include <linux/workqueue.h>
 #include "fake.h"
 
 #define NUM	8
@@ -112,6 +114,64 @@ static void h12_avail_index_latches_the_queue(struct kunit *test)
 	vpin_driver_set_idx(&rig->drivers[1], c->base + 1 + c->ahead);
 	vpin_rig_kick(rig, 1);
 	check_broken(test, 1, c->base + 1);
+}
+
+/**
+ * struct scribbler - a driver that writes to its descriptors all the time
+ * @work: it
+ * @rig: whose descriptors
+ * @stop: it has to stop
+ */
+struct scribbler {
+	struct work_struct work;
+	struct vpin_rig *rig;
+	bool stop;
+};
+
+static void scribble(struct work_struct *work)
+{
+	struct scribbler *s = container_of(work, struct scribbler, work);
+	struct rnd_state rnd;
+
+	prandom_seed_state(&rnd, 10);
+	while (!READ_ONCE(s->stop)) {
+		u32 r = prandom_u32_state(&rnd);
+
+		/* Buffers, tables and rings; all flags; next up to NUM. */
+		vpin_driver_desc(&s->rig->drivers[0], r % NUM,
+				 GUEST_RAM + (r >> 8) % SZ_64K, r >> 20,
+				 (r >> 3) & 7, (r >> 6) % (NUM + 1));
+		cond_resched();
+	}
+}
+
+/* H10: descriptors change while they are read; each chain comes back, somehow. */
+static void h10_driver_scribbles_over_its_chains(struct kunit *test)
+{
+	struct vpin_fake *fake = test->priv;
+	struct vpin_rig *rig = &fake->rig;
+	struct scribbler s = { .rig = rig };
+	unsigned int i, done = 0;
+
+	KUNIT_EXPECT_EQ(test, LOCKED(rig, vpin_dev_set_features(rig->dev,
+								U64_MAX)), 0);
+	vpin_rig_run(rig, NUM, 0);
+	INIT_WORK_ONSTACK(&s.work, scribble);
+	queue_work(system_unbound_wq, &s.work);
+	while (done < 8000 && vpin_rig_used(rig, 0, done)) {
+		for (i = 0; i < NUM; i++)
+			vpin_driver_put(&rig->drivers[0], i);
+		done += NUM;
+		vpin_driver_set_idx(&rig->drivers[0], done);
+		vpin_rig_kick(rig, 0);
+	}
+	KUNIT_EXPECT_TRUE(test, vpin_rig_used(rig, 0, done));
+	WRITE_ONCE(s.stop, true);
+	flush_work(&s.work);
+	destroy_work_on_stack(&s.work);
+	KUNIT_EXPECT_EQ(test, done, 8000U);
+	KUNIT_EXPECT_EQ(test, fake->nr_taken + fake->nr_bad, 8000U);
+	KUNIT_EXPECT_EQ(test, vpin_rig_get_status(rig), RIG_RUNNING);
 }
 
 /* H12: exactly size ahead is a full ring, served to the end. */
@@ -415,6 +475,7 @@ static void h17_1000000_kicks(struct kunit *test)
 
 static struct kunit_case vpin_vq_hostile_cases[] = {
 	KUNIT_CASE(h03_avail_entry_out_of_range),
+	KUNIT_CASE(h10_driver_scribbles_over_its_chains),
 	KUNIT_CASE_PARAM(h12_avail_index_latches_the_queue, idx_gen_params),
 	KUNIT_CASE(h12_avail_ahead_by_size),
 	KUNIT_CASE(h12_broken_with_requests_in_flight),

@@ -420,6 +420,34 @@ static void stop_of_an_unmapped_queue(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fake->nr_ended, 3U);
 }
 
+/*
+ * The memory of a queue that is never idle goes and comes back 200 times: no
+ * chain is lost, and no page is used that is not held.
+ */
+static void memory_comes_and_goes_under_load(struct kunit *test)
+{
+	struct vpin_fake *fake = test->priv;
+	struct vpin_rig *rig = &fake->rig;
+	struct vpin_snap *empty = vpin_snap_empty();
+	unsigned int i, taken;
+
+	KUNIT_ASSERT_FALSE(test, IS_ERR(empty));
+	WRITE_ONCE(fake->endless, true);
+	vpin_rig_run(rig, NUM, 0);
+	chain(rig, 0, 0, 1);
+	offer(rig, 0, 0, NUM);
+	for (i = 0; i < 200; i++) {
+		vpin_rig_see(rig, empty);
+		taken = READ_ONCE(fake->nr_taken);
+		vpin_rig_see(rig, rig->guest->snap);
+		KUNIT_ASSERT_TRUE(test, WAIT_UNTIL(READ_ONCE(fake->nr_taken) > taken));
+	}
+	vpin_snap_put(empty);
+	KUNIT_EXPECT_EQ(test, vpin_rig_get_status(rig), RIG_RUNNING);
+	KUNIT_EXPECT_EQ(test, LOCKED(rig, vpin_dev_suspend(rig->dev)), 0);
+	KUNIT_EXPECT_EQ(test, fake->nr_taken, fake->nr_ended);
+}
+
 struct place_case {
 	const char *name;
 	u64 desc;
@@ -517,6 +545,7 @@ static struct kunit_case vpin_vq_cases[] = {
 	KUNIT_CASE(unmap_of_one_area_makes_the_queue_wait),
 	KUNIT_CASE(unmap_with_requests_in_flight),
 	KUNIT_CASE(stop_of_an_unmapped_queue),
+	KUNIT_CASE(memory_comes_and_goes_under_load),
 	KUNIT_CASE_PARAM(rings_in_places, place_gen_params),
 	{}
 };
