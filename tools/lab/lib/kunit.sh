@@ -20,6 +20,7 @@ kunit() {
 	name=${tree##*/}
 	[[ ${tree%/*} == "$CACHE/src" ]] ||
 		name+=-$(sha256sum <<<"$tree" | cut -c1-10)
+	name+=${debug#-}
 	with_lock "kunit-$name" kunit_run "$tree" "$CACHE/kunit/$name" "$debug" "$filter"
 }
 
@@ -35,7 +36,7 @@ kunit_own_tree() {
 }
 
 kunit_run() {
-	local tree=$1 base=$2 debug=$3 filter=$4 build=$2/build${3#-}
+	local tree=$1 base=$2 debug=$3 filter=$4 build=$2/build
 	local common=("--build_dir=$build" --arch=um) config=() boot=() line
 	kunit_link_tree "$tree" "$base/tree"
 	stage_sources "$base/tree/drivers/vhost_pin"
@@ -134,7 +135,7 @@ kunit_update() {
 
 kunit_build() {
 	local tree=$1 build=$2 log=$2.log minutes=4
-	[[ $build != *-debug ]] || minutes=10
+	[[ $build != *-debug/* ]] || minutes=10
 	[[ -e $build/linux ]] ||
 		say "building a KUnit kernel in $build: once, about $minutes minutes on 2 cores"
 	if ! kbuild "$tree" "$build" -j"$(nproc)" all 2>&1 | tee "$log" |
