@@ -328,7 +328,8 @@ static void batch_is_seen_at_its_end(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, vpin_mem_batch_begin(&owner->mem), 0);
 	KUNIT_EXPECT_EQ(test, user_read(owner, GPA, &byte, 1), 0);
 	KUNIT_EXPECT_EQ(test, user_read(owner, GPA + SZ_1M, &byte, 1), -EFAULT);
-	KUNIT_EXPECT_EQ(test, charged(owner), 3LL);
+	/* What went need not be charged until the end, what came must be. */
+	KUNIT_EXPECT_GE(test, charged(owner), 2LL);
 
 	vpin_mem_batch_end(&owner->mem);
 	KUNIT_EXPECT_EQ(test, user_read(owner, GPA, &byte, 1), -EFAULT);
