@@ -35,7 +35,8 @@ static inline void vpin_eventfd_signal(struct eventfd_ctx *ctx)
  * Before 6.2 a pin for reading left the zero page, and pages shared after a
  * fork, in place: a later write of the process went to another page.  Drivers
  * had to force a private copy, which only a shared mapping, where nothing is
- * copied, refuses.
+ * copied, refuses.  Force also opens what the process may not read: that is
+ * tried first.
  */
 static inline int vpin_pin_user_pages(unsigned long start, int nr,
 				      bool writable, struct page **pages)
@@ -44,9 +45,14 @@ static inline int vpin_pin_user_pages(unsigned long start, int nr,
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 2, 0)
 	if (!writable) {
-		int ret = pin_user_pages_fast(start, nr, flags | FOLL_WRITE |
-					      FOLL_FORCE, pages);
+		int ret = pin_user_pages_fast(start, nr, flags, pages);
 
+		if (ret <= 0)
+			return ret;
+		nr = ret;
+		unpin_user_pages(pages, nr);
+		ret = pin_user_pages_fast(start, nr, flags | FOLL_WRITE |
+					  FOLL_FORCE, pages);
 		if (ret != -EFAULT)
 			return ret;
 	}

@@ -24,12 +24,16 @@
  * @mm: the owner, charged for pinned pages; NULL before vpin_mem_bind()
  * @snap: what readers get
  * @batch: what the open batch has made of it; NULL if none is open
+ * @outgoing: pages that the open batch unmapped, and readers hold until it ends
+ * @credit: of those, how many the owner is not charged for meanwhile
  */
 struct vpin_mem {
 	struct mutex lock;
 	struct mm_struct *mm;
 	struct vpin_snap *snap;
 	struct vpin_snap *batch;
+	unsigned long outgoing;
+	unsigned long credit;
 };
 
 int vpin_mem_init(struct vpin_mem *mem);
@@ -60,10 +64,21 @@ int vpin_window_open(struct vpin_window *window, const struct vpin_snap *snap,
 void vpin_window_close(struct vpin_window *window);
 
 /* The rooms' own: between the files of mem. */
+/* Pages that [uaddr, uaddr + size) touches. */
+static inline unsigned long vpin_pin_count(u64 uaddr, u64 size)
+{
+	return (PAGE_ALIGN(uaddr + size) - (uaddr & PAGE_MASK)) >> PAGE_SHIFT;
+}
+
 struct vpin_pin *vpin_pin_create(struct mm_struct *mm, u64 uaddr, u64 size,
 				 bool writable);
 void vpin_pin_put(struct vpin_pin *pin);
 struct vpin_snap *vpin_snap_empty(void);
+bool vpin_mem_owned(const struct vpin_mem *mem);
+unsigned long vpin_mem_credit_take(struct vpin_mem *mem, unsigned long nr);
+void vpin_mem_credit_return(struct vpin_mem *mem, unsigned long nr);
+void vpin_mem_batch_count(struct vpin_mem *mem, u64 first, u64 last,
+			  unsigned long *outgoing, unsigned long *fresh);
 struct vpin_snap *vpin_snap_insert(const struct vpin_snap *old,
 				   const struct vpin_range *range);
 struct vpin_snap *vpin_snap_remove(const struct vpin_snap *old, u64 first,

@@ -22,22 +22,9 @@ int vpin_mem_init(struct vpin_mem *mem)
 	mem->mm = NULL;
 	mem->snap = snap;
 	mem->batch = NULL;
+	mem->outgoing = 0;
+	mem->credit = 0;
 	return 0;
-}
-
-/**
- * vpin_mem_fini - drops everything
- * @mem: the address space; no one may change it any more
- *
- * Pages that a reader's snapshot still holds stay pinned until it is dropped.
- */
-void vpin_mem_fini(struct vpin_mem *mem)
-{
-	vpin_snap_put(mem->batch);
-	vpin_snap_put(mem->snap);
-	if (mem->mm)
-		mmdrop(mem->mm);
-	mutex_destroy(&mem->lock);
 }
 
 /**
@@ -63,7 +50,7 @@ int vpin_mem_bind(struct vpin_mem *mem)
 	return ret;
 }
 
-static bool vpin_mem_owned(const struct vpin_mem *mem)
+bool vpin_mem_owned(const struct vpin_mem *mem)
 {
 	lockdep_assert_held(&mem->lock);
 	return mem->mm && mem->mm == current->mm;
@@ -150,6 +137,7 @@ int vpin_mem_map(struct vpin_mem *mem, u64 gpa, u64 size, u64 uaddr, u32 perm)
 		.offset = offset_in_page(uaddr),
 		.perm = perm,
 	};
+	unsigned long credit;
 	int ret;
 
 	if (!size || range.last < gpa || !perm ||
@@ -166,9 +154,11 @@ int vpin_mem_map(struct vpin_mem *mem, u64 gpa, u64 size, u64 uaddr, u32 perm)
 			goto out;
 	}
 
+	credit = vpin_mem_credit_take(mem, vpin_pin_count(uaddr, size));
 	range.pin = vpin_pin_create(mem->mm, uaddr, size,
 				    perm & VPIN_PERM_WRITE);
 	if (IS_ERR(range.pin)) {
+		vpin_mem_credit_return(mem, credit);
 		ret = PTR_ERR(range.pin);
 		range.pin = NULL;
 		/* Best effort: the caller has the error in any case. */
@@ -176,6 +166,8 @@ int vpin_mem_map(struct vpin_mem *mem, u64 gpa, u64 size, u64 uaddr, u32 perm)
 		goto out;
 	}
 	ret = vpin_mem_insert(mem, &range);
+	if (ret)
+		vpin_mem_credit_return(mem, credit);
 	vpin_pin_put(range.pin);
 out:
 	mutex_unlock(&mem->lock);
@@ -194,59 +186,23 @@ out:
 int vpin_mem_unmap(struct vpin_mem *mem, u64 gpa, u64 size)
 {
 	u64 last = gpa + (size - 1);
-	int ret;
+	unsigned long outgoing = 0, fresh = 0;
+	int ret = 0;
 
 	if (size && last < gpa)
 		return -EINVAL;
 
 	mutex_lock(&mem->lock);
-	if (!vpin_mem_owned(mem))
-		ret = -EPERM;
-	else if (!size)
-		ret = 0;
-	else
-		ret = vpin_mem_remove(mem, gpa, last, false);
-	mutex_unlock(&mem->lock);
-	return ret;
-}
-
-/**
- * vpin_mem_batch_begin - gathers changes until vpin_mem_batch_end()
- * @mem: the address space
- *
- * Return: 0, also if a batch is open already; -EPERM if the caller is not the
- * owner.
- */
-int vpin_mem_batch_begin(struct vpin_mem *mem)
-{
-	int ret = 0;
-
-	mutex_lock(&mem->lock);
-	if (!vpin_mem_owned(mem))
-		ret = -EPERM;
-	else if (!mem->batch)
-		mem->batch = vpin_snap_get(mem->snap);
-	mutex_unlock(&mem->lock);
-	return ret;
-}
-
-/**
- * vpin_mem_batch_end - publishes what the open batch gathered
- * @mem: the address space
- *
- * Return: 0, also if none is open; -EPERM if the caller is not the owner.
- */
-int vpin_mem_batch_end(struct vpin_mem *mem)
-{
-	int ret = 0;
-
-	mutex_lock(&mem->lock);
 	if (!vpin_mem_owned(mem)) {
 		ret = -EPERM;
-	} else if (mem->batch) {
-		vpin_snap_put(mem->snap);
-		mem->snap = mem->batch;
-		mem->batch = NULL;
+	} else if (size) {
+		if (mem->batch)
+			vpin_mem_batch_count(mem, gpa, last, &outgoing, &fresh);
+		ret = vpin_mem_remove(mem, gpa, last, false);
+		if (!ret) {
+			mem->outgoing += outgoing;
+			vpin_mem_credit_return(mem, min(fresh, mem->credit));
+		}
 	}
 	mutex_unlock(&mem->lock);
 	return ret;
@@ -290,4 +246,20 @@ struct vpin_snap *vpin_mem_snap(struct vpin_mem *mem)
 	snap = vpin_snap_get(mem->snap);
 	mutex_unlock(&mem->lock);
 	return snap;
+}
+
+/**
+ * vpin_mem_fini - drops everything
+ * @mem: the address space; no one may change it any more
+ *
+ * Pages that a reader's snapshot still holds stay pinned until it is dropped.
+ */
+void vpin_mem_fini(struct vpin_mem *mem)
+{
+	vpin_mem_credit_return(mem, mem->credit);
+	vpin_snap_put(mem->batch);
+	vpin_snap_put(mem->snap);
+	if (mem->mm)
+		mmdrop(mem->mm);
+	mutex_destroy(&mem->lock);
 }

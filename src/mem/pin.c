@@ -173,7 +173,7 @@ struct vpin_pin *vpin_pin_create(struct mm_struct *mm, u64 uaddr, u64 size,
 		return ERR_PTR(-EINVAL);
 	if (!access_ok((void __user *)uaddr, size))
 		return ERR_PTR(-EFAULT);
-	nr = (PAGE_ALIGN(end) - (uaddr & PAGE_MASK)) >> PAGE_SHIFT;
+	nr = vpin_pin_count(uaddr, size);
 	if (nr > totalram_pages())
 		return ERR_PTR(-ENOMEM);
 

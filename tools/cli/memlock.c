@@ -23,12 +23,6 @@
 /* Video memory and firmware are pinned too: a usual PC has less than this. */
 #define VMM_EXTRA	(32 * MIB)
 
-/*
- * When a guest programs its chipset, QEMU maps all of its memory anew in one
- * batch, and the old maps end only with the batch.
- */
-#define MAPS_AT_ONCE	2
-
 /* Bytes of a QEMU size ("512" means MiB, suffixes k to T); 0 if it is not one. */
 static uint64_t parse_size(const char *text)
 {
@@ -88,7 +82,7 @@ static bool keeps_ipc_lock(void)
 void memlock_prepare(char *const vmm_argv[], unsigned int disks)
 {
 	uint64_t memory = guest_memory(vmm_argv);
-	uint64_t needed = disks * MAPS_AT_ONCE * (memory + VMM_EXTRA);
+	uint64_t needed = disks * (memory + VMM_EXTRA);
 	struct rlimit limit;
 
 	if (keeps_ipc_lock() || getrlimit(RLIMIT_MEMLOCK, &limit))

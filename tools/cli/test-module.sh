@@ -109,7 +109,7 @@ chmod a+rx "$work"
 chmod a+rw "$work"/*.img /dev/vhost-pin
 check 'run: an ordinary user with the memlock that --help names' 0 \
 	'Booting from Hard Disk' '!warning' '!map fail' -- \
-	as_user 120 $((2 * (64 + 32) * 2 * 1024)) "$work/a.img" "$work/b.img"
+	as_user 120 $((2 * (64 + 32) * 1024)) "$work/a.img" "$work/b.img"
 check 'run: too little memlock is said before QEMU finds out' 124 \
 	'warning: the limit of locked memory is 32 MiB' 'ulimit -l' -- \
 	as_user 20 $((32 * 1024)) "$work/a.img"

@@ -139,10 +139,10 @@ if [ "$(id -u)" = 0 ] && command -v setpriv > /dev/null; then
 		run --node "$work/node" --disk "$disk" -- qemu-good
 	for memory in 512 0.5G 512M size=512M slots=2,size=512M,maxmem=1G; do
 		check "memlock too low for -m $memory" 0 \
-			'locked memory is 8 MiB' '512 MiB needs about 1088 MiB' "ulimit -l 1114112" -- \
+			'locked memory is 8 MiB' '512 MiB needs about 544 MiB' "ulimit -l 557056" -- \
 			run --dry-run --disk "$disk" -- qemu-good -m "$memory"
 	done
-	check 'memlock counts each disk' 0 '2 disks' 'need about 2176 MiB' -- \
+	check 'memlock counts each disk' 0 '2 disks' 'need about 1088 MiB' -- \
 		run --dry-run --disk "$disk" --disk "$disk" -- qemu-good -m 512
 
 	quiet=$("$cli" run --dry-run --disk "$disk" -- qemu-good 2>&1 > /dev/null)

@@ -412,6 +412,31 @@ TEST_F(trap, T20_memlock_is_the_limit)
 	guest_free(&extra);
 }
 
+/* As QEMU does when the guest programs its chipset: all memory anew, at once. */
+TEST_F(trap, T20_memory_remapped_in_a_batch_fits_the_limit)
+{
+	struct guest *guest = &self->dev.guest;
+	const long whole = guest->size / 1024;
+	const int fd = self->dev.fd;
+	int i;
+
+	ASSERT_EQ(0, confine(guest->size));
+	ASSERT_EQ(0, dev_start(&self->dev));
+	for (i = 0; i < 3; i++) {
+		ASSERT_EQ(0, vdpa_batch_begin(fd));
+		ASSERT_EQ(0, UNMAP(guest->iova, guest->size));
+		ASSERT_EQ(0, MAP(guest->iova, guest->size, guest->memory, VHOST_ACCESS_RW));
+		/* What goes makes room once. */
+		EXPECT_EQ(-EFAULT, MAP(1ULL << 40, 4096, guest->memory, VHOST_ACCESS_RW));
+		EXPECT_EQ(0, UNMAP(1ULL << 40, 4096));
+		ASSERT_EQ(0, vdpa_batch_end(fd));
+		EXPECT_EQ(whole, host_charged());
+		EXPECT_IO_WORKS();
+	}
+	/* Without a batch there is no such room. */
+	EXPECT_EQ(-EFAULT, MAP(1ULL << 40, 4096, guest->memory, VHOST_ACCESS_RW));
+}
+
 TEST_F(trap, T21_private_memory_is_memory)
 {
 	uint8_t *heap = mmap(NULL, MIB, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
