@@ -557,6 +557,38 @@ static void memlock_limit_to_the_page(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, charged(owner), 3LL);
 }
 
+/*
+ * 2 pages are allowed and mapped.  A batch may replace both, though they are
+ * held until it ends, and not one page more.  A reader that goes on holding the
+ * old ones is charged for beside the new.
+ */
+static void memlock_of_a_batch_that_replaces_all(struct kunit *test)
+{
+	struct owner *owner = setup(test);
+	struct vpin_snap *held;
+
+	drop_ipc_lock(test, owner->pinned + 2);
+	KUNIT_ASSERT_EQ(test, map(owner, GPA, SZ_8K, owner->addr), 0);
+	held = vpin_mem_snap(&owner->mem);
+	KUNIT_EXPECT_EQ(test, vpin_mem_batch_begin(&owner->mem), 0);
+	KUNIT_EXPECT_EQ(test, map(owner, GPA + SZ_1M, SZ_4K, owner->addr),
+			-ENOMEM);
+	KUNIT_EXPECT_EQ(test, vpin_mem_unmap(&owner->mem, 0, U64_MAX), 0);
+	KUNIT_EXPECT_EQ(test, map(owner, GPA, SZ_8K, owner->addr + SZ_8K), 0);
+	KUNIT_EXPECT_EQ(test, charged(owner), 2LL);
+	KUNIT_EXPECT_EQ(test, map(owner, GPA + SZ_1M, 1, owner->addr), -ENOMEM);
+	/* Mapped and unmapped in the same batch: no more is to be had by it. */
+	KUNIT_EXPECT_EQ(test, vpin_mem_unmap(&owner->mem, 0, U64_MAX), 0);
+	KUNIT_EXPECT_EQ(test, charged(owner), 2LL);
+	KUNIT_EXPECT_EQ(test, map(owner, GPA, SZ_8K, owner->addr + SZ_8K), 0);
+	KUNIT_EXPECT_EQ(test, map(owner, GPA + SZ_1M, 1, owner->addr), -ENOMEM);
+	KUNIT_EXPECT_EQ(test, vpin_mem_forgive(&owner->mem), 0);
+	KUNIT_EXPECT_EQ(test, vpin_mem_batch_end(&owner->mem), 0);
+	KUNIT_EXPECT_EQ(test, charged(owner), 4LL);
+	vpin_snap_put(held);
+	KUNIT_EXPECT_EQ(test, charged(owner), 2LL);
+}
+
 /* A hole at the end of 3 pages: the limit is as free as before. */
 static void memlock_after_failed_maps(struct kunit *test)
 {
@@ -629,6 +661,7 @@ static struct kunit_case vpin_mem_user_cases[] = {
 	KUNIT_CASE(pin_of_more_than_the_machine_has),
 	KUNIT_CASE(pin_takes_the_smaller_form),
 	KUNIT_CASE(memlock_limit_to_the_page),
+	KUNIT_CASE(memlock_of_a_batch_that_replaces_all),
 	KUNIT_CASE(memlock_after_failed_maps),
 	KUNIT_CASE(memlock_with_the_capability),
 	{}
