@@ -340,14 +340,13 @@ static void dump_has_each_descriptor(struct kunit *test)
 
 	table_setup(test, &table);
 	vpin_guest_desc(test->priv, GUEST_TABLE, 1,
-			&DESC(0x1234, 512, D_NEXT | D_WRITE, 3));
+			&DESC(0x1234, 512, D_WRITE, 3));
 	vpin_guest_desc(test->priv, GUEST_TABLE, 7,
-			&DESC(0x5000, 32, D_INDIRECT, 0));
+			&DESC(0x5000, 32, D_INDIRECT | D_NEXT, 0));
 	KUNIT_EXPECT_STREQ(test, table_text(test, vpin_desc_table_dump, &table),
 			   "descriptor table: 8 descriptors, 128 bytes at 0x10000\n"
-			   "    1: addr 0x1234 len 512 write next"
-			   " next 3\n"
-			   "    7: addr 0x5000 len 32 read indirect next 0\n");
+			   "    1: addr 0x1234 len 512 write next 3\n"
+			   "    7: addr 0x5000 len 32 read next indirect next 0\n");
 	vpin_desc_table_fini(&table);
 	KUNIT_EXPECT_STREQ(test, table_text(test, vpin_desc_table_dump, &table),
 			   "descriptor table: not bound\n");
