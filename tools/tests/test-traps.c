@@ -10,43 +10,7 @@
 #include <sys/resource.h>
 #include <sys/syscall.h>
 
-#include "backend.h"
-#include "blk.h"
-#include "dev.h"
-#include "harness.h"
-#include "host.h"
-
-#define MIB	(1UL << 20)
-
-FIXTURE(trap) {
-	int backend;
-	long pins;
-	struct dev dev;
-	struct vq *vq;
-	struct blk_request request;
-	uint8_t *data;
-};
-
-FIXTURE_SETUP(trap)
-{
-	const struct dev_options options = { .queues = 2 };
-
-	self->pins = host_pins();
-	self->backend = backend_memfd(8 * MIB);
-	ASSERT_LE(0, self->backend);
-	ASSERT_EQ(0, dev_open(&self->dev, self->backend, &options));
-	self->vq = &self->dev.vqs[0];
-	blk_init(&self->request, &self->dev.guest);
-	self->data = guest_alloc(&self->dev.guest, MIB, GUEST_PAGE);
-}
-
-FIXTURE_TEARDOWN(trap)
-{
-	dev_close(&self->dev);
-	close(self->backend);
-	EXPECT_EQ(self->pins, host_pins());
-	EXPECT_EQ(0, host_workers());
-}
+#include "vmm.h"
 
 /* A request that the device can see, but is not told of. */
 #define PUBLISH_QUIETLY() do {							\
@@ -70,14 +34,9 @@ FIXTURE_TEARDOWN(trap)
 	EXPECT_EQ(BLK_NO_STATUS, *self->request.status);			\
 } while (0)
 
-#define EXPECT_IO_WORKS() \
-	EXPECT_EQ(0, blk_do(self->vq, &self->request, VIRTIO_BLK_T_IN, 0, self->data, 4096, NULL))
+#define EXPECT_IO_WORKS()	EXPECT_EQ(0, READ())
 
-#define MAP(iova, size, address, perm) \
-	vdpa_map(self->dev.fd, MSG_V2, iova, size, address, perm)
-#define UNMAP(iova, size) vdpa_unmap(self->dev.fd, MSG_V2, iova, size)
-
-TEST_F(trap, T07_ring_scanned_at_driver_ok)
+TEST_F(vmm, T07_ring_scanned_at_driver_ok)
 {
 	/* No kick, and no kick eventfd at all. */
 	PUBLISH_QUIETLY();
@@ -85,7 +44,7 @@ TEST_F(trap, T07_ring_scanned_at_driver_ok)
 	EXPECT_DONE();
 }
 
-TEST_F(trap, T07_ring_scanned_at_resume)
+TEST_F(vmm, T07_ring_scanned_at_resume)
 {
 	ASSERT_EQ(0, dev_start(&self->dev));
 	ASSERT_EQ(0, vdpa_suspend(self->dev.fd));
@@ -97,7 +56,7 @@ TEST_F(trap, T07_ring_scanned_at_resume)
 	EXPECT_IO_WORKS();
 }
 
-TEST_F(trap, T07_ring_scanned_at_batch_end)
+TEST_F(vmm, T07_ring_scanned_at_batch_end)
 {
 	struct guest *guest = &self->dev.guest;
 
@@ -114,7 +73,7 @@ TEST_F(trap, T07_ring_scanned_at_batch_end)
 	EXPECT_IO_WORKS();
 }
 
-TEST_F(trap, T07_ring_scanned_when_enabled)
+TEST_F(vmm, T07_ring_scanned_when_enabled)
 {
 	ASSERT_EQ(0, dev_start(&self->dev));
 	ASSERT_EQ(0, vdpa_set_vring_enable(self->dev.fd, 0, 0));
@@ -125,7 +84,7 @@ TEST_F(trap, T07_ring_scanned_when_enabled)
 	EXPECT_DONE();
 }
 
-TEST_F(trap, T07_kick_that_came_before_its_eventfd)
+TEST_F(vmm, T07_kick_that_came_before_its_eventfd)
 {
 	int kick = eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK);
 
@@ -136,7 +95,7 @@ TEST_F(trap, T07_kick_that_came_before_its_eventfd)
 	close(kick);
 }
 
-TEST_F(trap, T08_suspend_drains)
+TEST_F(vmm, T08_suspend_drains)
 {
 	enum { DEPTH = 64 };
 	struct blk_request requests[DEPTH];
@@ -169,7 +128,7 @@ TEST_F(trap, T08_suspend_drains)
 	}
 }
 
-TEST_F(trap, T08_nothing_is_touched_after_reset)
+TEST_F(vmm, T08_nothing_is_touched_after_reset)
 {
 	unsigned int i, turn;
 	struct blk_request requests[64];
@@ -193,7 +152,7 @@ TEST_F(trap, T08_nothing_is_touched_after_reset)
 	free(copy);
 }
 
-TEST_F(trap, T09_kicks_after_reset)
+TEST_F(vmm, T09_kicks_after_reset)
 {
 	unsigned int i;
 
@@ -206,7 +165,7 @@ TEST_F(trap, T09_kicks_after_reset)
 	EXPECT_NOT_DONE();
 }
 
-TEST_F(trap, T10_memory_outlives_a_reset)
+TEST_F(vmm, T10_memory_outlives_a_reset)
 {
 	struct guest *guest = &self->dev.guest;
 
@@ -224,7 +183,7 @@ TEST_F(trap, T10_memory_outlives_a_reset)
 	EXPECT_IO_WORKS();
 }
 
-TEST_F(trap, T10_unmap_drops_whole_entries)
+TEST_F(vmm, T10_unmap_drops_whole_entries)
 {
 	struct guest *guest = &self->dev.guest;
 
@@ -233,7 +192,7 @@ TEST_F(trap, T10_unmap_drops_whole_entries)
 	EXPECT_EQ(0, MAP(guest->iova, guest->size, guest->memory, VHOST_ACCESS_RW));
 }
 
-TEST_F(trap, T10_no_access_after_an_unmap)
+TEST_F(vmm, T10_no_access_after_an_unmap)
 {
 	struct guest extra;
 	unsigned int turn;
@@ -250,7 +209,7 @@ TEST_F(trap, T10_no_access_after_an_unmap)
 	}
 }
 
-TEST_F(trap, T11_a_batch_is_one_change)
+TEST_F(vmm, T11_a_batch_is_one_change)
 {
 	struct guest *guest = &self->dev.guest;
 	unsigned int turn;
@@ -271,7 +230,7 @@ TEST_F(trap, T11_a_batch_is_one_change)
 	}
 }
 
-TEST_F(trap, T13_memory_that_is_read_only_itself)
+TEST_F(vmm, T13_memory_that_is_read_only_itself)
 {
 	uint8_t *rom;
 
@@ -284,7 +243,7 @@ TEST_F(trap, T13_memory_that_is_read_only_itself)
 	EXPECT_IO_WORKS();
 }
 
-TEST_F(trap, T14_no_start_with_a_failed_map)
+TEST_F(vmm, T14_no_start_with_a_failed_map)
 {
 	uint8_t *hole = mmap(NULL, 65536, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
@@ -315,7 +274,7 @@ TEST_F(trap, T14_no_start_with_a_failed_map)
 	EXPECT_IO_WORKS();
 }
 
-TEST_F(trap, T15_teardown_ends_in_close)
+TEST_F(vmm, T15_teardown_ends_in_close)
 {
 	unsigned int turn;
 
@@ -334,7 +293,7 @@ TEST_F(trap, T15_teardown_ends_in_close)
 	}
 }
 
-TEST_F(trap, T18_status_in_leaps)
+TEST_F(vmm, T18_status_in_leaps)
 {
 	unsigned int i;
 
@@ -368,7 +327,7 @@ static int confine(rlim_t limit)
 	return 0;
 }
 
-TEST_F(trap, T20_pins_are_charged_to_the_page)
+TEST_F(vmm, T20_pins_are_charged_to_the_page)
 {
 	const long whole = self->dev.guest.size / 1024;
 	struct guest extra;
@@ -391,7 +350,7 @@ TEST_F(trap, T20_pins_are_charged_to_the_page)
 	EXPECT_EQ(0, host_charged());
 }
 
-TEST_F(trap, T20_memlock_is_the_limit)
+TEST_F(vmm, T20_memlock_is_the_limit)
 {
 	const size_t whole = self->dev.guest.size;
 	struct guest extra;
@@ -413,7 +372,7 @@ TEST_F(trap, T20_memlock_is_the_limit)
 }
 
 /* As QEMU does when the guest programs its chipset: all memory anew, at once. */
-TEST_F(trap, T20_memory_remapped_in_a_batch_fits_the_limit)
+TEST_F(vmm, T20_memory_remapped_in_a_batch_fits_the_limit)
 {
 	struct guest *guest = &self->dev.guest;
 	const long whole = guest->size / 1024;
@@ -437,7 +396,7 @@ TEST_F(trap, T20_memory_remapped_in_a_batch_fits_the_limit)
 	EXPECT_EQ(-EFAULT, MAP(1ULL << 40, 4096, guest->memory, VHOST_ACCESS_RW));
 }
 
-TEST_F(trap, T21_private_memory_is_memory)
+TEST_F(vmm, T21_private_memory_is_memory)
 {
 	uint8_t *heap = mmap(NULL, MIB, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	struct vq_buf bufs[3];
@@ -456,7 +415,7 @@ TEST_F(trap, T21_private_memory_is_memory)
 	munmap(heap, MIB);
 }
 
-TEST_F(trap, T23_call_changes_hands)
+TEST_F(vmm, T23_call_changes_hands)
 {
 	int first = self->vq->call, turn;
 
@@ -476,7 +435,7 @@ TEST_F(trap, T23_call_changes_hands)
 	EXPECT_IO_WORKS();
 }
 
-TEST_F(trap, T25_start_tried_again)
+TEST_F(vmm, T25_start_tried_again)
 {
 	/* QEMU leaves a failed start at FEATURES_OK and begins it anew there. */
 	ASSERT_EQ(0, vdpa_set_status(self->dev.fd, STATUS_FOUND));

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A hostile or careless VMM.  After each test the host must have its pins,
- * threads and memory back.
+ * A VMM with a device that is set up but not started.  After each test the
+ * host must have its pins, threads and memory back.
  *
- * The ids of the tests (V01, ...) name known faults of this kind of device.
+ * The ids of the tests (V01, T07, ...) name known faults of this kind of
+ * device, and what its clients rely on.
  */
 #ifndef VPIN_TESTS_VMM_H
 #define VPIN_TESTS_VMM_H
