@@ -15,6 +15,8 @@
 #ifndef _VPIN_DESC_H
 #define _VPIN_DESC_H
 
+#include <linux/compiler.h>
+#include <linux/nospec.h>
 #include <linux/types.h>
 #include <asm/byteorder.h>
 #include <linux/virtio_byteorder.h>
@@ -75,10 +77,42 @@ static inline u64 vpin_desc_table_total_size(const struct vpin_desc_table *table
 }
 
 int vpin_desc_addr(const struct vpin_desc_table *table, u32 index, u64 *gpa);
-int vpin_desc_read(const struct vpin_desc_table *table, u32 index,
-		   struct vpin_desc *desc);
+int vpin_desc_read_slow(const struct vpin_desc_table *table, u32 index,
+			struct vpin_desc *desc);
 int vpin_desc_write(const struct vpin_desc_table *table, u32 index,
 		    const struct vpin_desc *desc);
+
+/* Loads whole words, once each: the guest may be writing them. */
+static inline void vpin_desc_load(struct vpin_desc *desc,
+				  const struct vring_desc *wire)
+{
+	desc->addr = __virtio64_to_cpu(true, READ_ONCE(wire->addr));
+	desc->len = __virtio32_to_cpu(true, READ_ONCE(wire->len));
+	desc->flags = __virtio16_to_cpu(true, READ_ONCE(wire->flags));
+	desc->next = __virtio16_to_cpu(true, READ_ONCE(wire->next));
+}
+
+/**
+ * vpin_desc_read - copies one descriptor
+ * @table: the table
+ * @index: which one
+ * @desc: out: the copy, in the CPU's byte order
+ *
+ * Nothing is checked but the index.  Guest memory is read once.
+ *
+ * Return: 0; -ENODEV if the table is not bound; -EINVAL beyond its size;
+ * -EFAULT if it is not mapped.
+ */
+static inline int vpin_desc_read(const struct vpin_desc_table *table, u32 index,
+				 struct vpin_desc *desc)
+{
+	const struct vring_desc *wire = table->linear;
+
+	if (unlikely(!wire || index >= table->size))
+		return vpin_desc_read_slow(table, index, desc);
+	vpin_desc_load(desc, &wire[array_index_nospec(index, table->size)]);
+	return 0;
+}
 
 int vpin_desc_follow_chain(const struct vpin_desc_table *table, u16 head,
 			   struct vpin_desc *descs, u32 max);

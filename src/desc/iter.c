@@ -76,22 +76,9 @@ static int vpin_chain_enter(struct vpin_chain_iter *iter,
 	return 0;
 }
 
-/**
- * vpin_chain_next - the next descriptor of a walk
- * @iter: the walk
- * @desc: out: the copy
- *
- * After an error the walk is over; what was handed out before is still good.
- *
- * Return: 1 with a descriptor, 0 at the end, or
- *  -ENODEV	the table is not bound
- *  -EINVAL	an index out of range, readable after writable, or an indirect
- *		table that VIRTIO forbids
- *  -ELOOP	longer than the ring or the indirect table
- *  -EFAULT	a table is not mapped, or a buffer wraps the address space
- *  -EMSGSIZE	the lengths sum to more than 2^32-1
- */
-int vpin_chain_next(struct vpin_chain_iter *iter, struct vpin_desc *desc)
+/* vpin_chain_next(), where the caller is the data path. */
+static __always_inline int vpin_chain_step(struct vpin_chain_iter *iter,
+					   struct vpin_desc *desc)
 {
 	int ret;
 
@@ -127,4 +114,68 @@ again:
 		iter->more = true;
 	}
 	return 1;
+}
+
+/**
+ * vpin_chain_next - the next descriptor of a walk
+ * @iter: the walk
+ * @desc: out: the copy
+ *
+ * After an error the walk is over; what was handed out before is still good.
+ *
+ * Return: 1 with a descriptor, 0 at the end, or
+ *  -ENODEV	the table is not bound
+ *  -EINVAL	an index out of range, readable after writable, or an indirect
+ *		table that VIRTIO forbids
+ *  -ELOOP	longer than the ring or the indirect table
+ *  -EFAULT	a table is not mapped, or a buffer wraps the address space
+ *  -EMSGSIZE	the lengths sum to more than 2^32-1
+ */
+int vpin_chain_next(struct vpin_chain_iter *iter, struct vpin_desc *desc)
+{
+	return vpin_chain_step(iter, desc);
+}
+
+/**
+ * vpin_chain_walk - walks a chain and keeps copies of its descriptors
+ * @chain: out: the chain; its @descs and @max are the caller's
+ * @table: the ring's table
+ * @hint: last hit of translations
+ * @head: index of the first descriptor
+ * @allow_indirect: whether VIRTIO_F_INDIRECT_DESC was negotiated
+ *
+ * Descriptors of length 0 are dropped: the outcome is as if they were not
+ * there.
+ *
+ * Return: 0, vpin_chain_next()'s errors, or -EMSGSIZE if @descs is too small.
+ * After an error @chain holds what came before it.
+ */
+int vpin_chain_walk(struct vpin_chain *chain,
+		    const struct vpin_desc_table *table, struct vpin_hint *hint,
+		    u16 head, bool allow_indirect)
+{
+	struct vpin_chain_iter iter;
+	struct vpin_desc desc;
+	int ret;
+
+	chain->nr = 0;
+	chain->nr_readable = 0;
+	chain->readable = 0;
+	chain->writable = 0;
+
+	vpin_chain_begin(&iter, table, hint, head, allow_indirect);
+	while ((ret = vpin_chain_step(&iter, &desc)) > 0) {
+		if (unlikely(!desc.len))
+			continue;
+		if (unlikely(chain->nr == chain->max))
+			return -EMSGSIZE;
+		if (desc.flags & VRING_DESC_F_WRITE) {
+			chain->writable += desc.len;
+		} else {
+			chain->readable += desc.len;
+			chain->nr_readable++;
+		}
+		chain->descs[chain->nr++] = desc;
+	}
+	return ret;
 }

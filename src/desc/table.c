@@ -3,7 +3,6 @@
  * The descriptor table: where it is, and its descriptors one by one.
  */
 #include <linux/errno.h>
-#include <linux/nospec.h>
 #include <linux/string.h>
 #include <vpin/desc.h>
 
@@ -82,48 +81,21 @@ int vpin_desc_addr(const struct vpin_desc_table *table, u32 index, u64 *gpa)
 	return 0;
 }
 
-/**
- * vpin_desc_read - copies one descriptor
- * @table: the table
- * @index: which one
- * @desc: out: the copy, in the CPU's byte order
- *
- * Nothing is checked but the index.  Guest memory is read once.
- *
- * Return: 0; -ENODEV if the table is not bound; -EINVAL beyond its size;
- * -EFAULT if it is not mapped.
- */
-int vpin_desc_read(const struct vpin_desc_table *table, u32 index,
-		   struct vpin_desc *desc)
+/* vpin_desc_read() of what is not one load away. */
+int vpin_desc_read_slow(const struct vpin_desc_table *table, u32 index,
+			struct vpin_desc *desc)
 {
+	struct vpin_hint hint = {};
 	struct vring_desc wire;
+	u64 gpa;
+	int ret;
 
-	if (unlikely(!vpin_desc_table_is_valid(table)))
-		return -ENODEV;
-	if (unlikely(index >= table->size))
-		return -EINVAL;
-	index = array_index_nospec(index, table->size);
-
-	if (likely(table->linear)) {
-		const struct vring_desc *from = table->linear;
-
-		/* Whole words, once each: the guest may be writing them. */
-		wire.addr = READ_ONCE(from[index].addr);
-		wire.len = READ_ONCE(from[index].len);
-		wire.flags = READ_ONCE(from[index].flags);
-		wire.next = READ_ONCE(from[index].next);
-	} else {
-		struct vpin_hint hint = {};
-		u64 gpa = table->base_addr + (u64)index * sizeof(wire);
-
-		if (vpin_snap_read(table->snap, &hint, gpa, &wire, sizeof(wire)))
-			return -EFAULT;
-	}
-
-	desc->addr = __virtio64_to_cpu(true, wire.addr);
-	desc->len = __virtio32_to_cpu(true, wire.len);
-	desc->flags = __virtio16_to_cpu(true, wire.flags);
-	desc->next = __virtio16_to_cpu(true, wire.next);
+	ret = vpin_desc_addr(table, index, &gpa);
+	if (ret)
+		return ret;
+	if (vpin_snap_read(table->snap, &hint, gpa, &wire, sizeof(wire)))
+		return -EFAULT;
+	vpin_desc_load(desc, &wire);
 	return 0;
 }
 

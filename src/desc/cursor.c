@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A walked chain as the data path uses it: its descriptors in an array, and
- * cursors over the bytes of its readable and of its writable half.
+ * Cursors over the bytes of a walked chain: one over its readable half, one
+ * over its writable half.
  *
  * Where a driver puts the borders between descriptors means nothing (VIRTIO
  * 1.2, 2.7.4), so devices read and write through cursors and never look at
@@ -11,50 +11,6 @@
 #include <linux/minmax.h>
 #include <linux/string.h>
 #include <vpin/desc.h>
-
-/**
- * vpin_chain_walk - walks a chain and keeps copies of its descriptors
- * @chain: out: the chain; its @descs and @max are the caller's
- * @table: the ring's table
- * @hint: last hit of translations
- * @head: index of the first descriptor
- * @allow_indirect: whether VIRTIO_F_INDIRECT_DESC was negotiated
- *
- * Descriptors of length 0 are dropped: the outcome is as if they were not
- * there.
- *
- * Return: 0, vpin_chain_next()'s errors, or -EMSGSIZE if @descs is too small.
- * After an error @chain holds what came before it.
- */
-int vpin_chain_walk(struct vpin_chain *chain,
-		    const struct vpin_desc_table *table, struct vpin_hint *hint,
-		    u16 head, bool allow_indirect)
-{
-	struct vpin_chain_iter iter;
-	struct vpin_desc desc;
-	int ret;
-
-	chain->nr = 0;
-	chain->nr_readable = 0;
-	chain->readable = 0;
-	chain->writable = 0;
-
-	vpin_chain_begin(&iter, table, hint, head, allow_indirect);
-	while ((ret = vpin_chain_next(&iter, &desc)) > 0) {
-		if (unlikely(!desc.len))
-			continue;
-		if (unlikely(chain->nr == chain->max))
-			return -EMSGSIZE;
-		if (desc.flags & VRING_DESC_F_WRITE) {
-			chain->writable += desc.len;
-		} else {
-			chain->readable += desc.len;
-			chain->nr_readable++;
-		}
-		chain->descs[chain->nr++] = desc;
-	}
-	return ret;
-}
 
 /* A cursor at the first byte that the device reads. */
 void vpin_cursor_readable(struct vpin_cursor *cursor,
