@@ -8,8 +8,9 @@
 
 #define NUM	8
 
-/* Both areas, and beyond each a word that no one may touch. */
+/* The areas, and beyond those that are used a word that no one may touch. */
 struct ring_memory {
+	struct vring_desc desc[NUM];
 	__le16 avail[2 + NUM + 1];
 	__le16 avail_guard;
 	struct {
@@ -48,7 +49,7 @@ static struct ring_test *setup(struct kunit *test, u16 base, bool event_idx)
 	t->mem.avail_idx = cpu_to_le16(base);
 	t->mem.used.idx = cpu_to_le16(base);
 	vpin_ring_init(&t->ring, NUM, base, event_idx);
-	vpin_ring_set_memory(&t->ring, (void *)t->mem.avail,
+	vpin_ring_set_memory(&t->ring, t->mem.desc, (void *)t->mem.avail,
 			     (void *)&t->mem.used);
 	return t;
 }
@@ -106,38 +107,6 @@ static void take_in_order(struct kunit *test)
 	take_none(test, t, 0);
 }
 
-/* Put back is taken again; the same entry, read again. */
-static void untake_gives_it_again(struct kunit *test)
-{
-	struct ring_test *t = setup(test, 65535, false);
-
-	offer(t, 5);
-	offer(t, 6);
-	take_one(test, t, 5);
-	take_one(test, t, 6);
-	vpin_ring_untake(&t->ring);
-	take_one(test, t, 6);
-	vpin_ring_untake(&t->ring);
-	vpin_ring_untake(&t->ring);
-	KUNIT_EXPECT_EQ(test, t->ring.last_avail, 65535);
-	take_one(test, t, 5);
-	take_one(test, t, 6);
-	take_none(test, t, 0);
-}
-
-/* The last one taken, and nothing new since: it is still there after untake. */
-static void untake_of_the_only_one(struct kunit *test)
-{
-	struct ring_test *t = setup(test, 0, false);
-
-	offer(t, 3);
-	take_one(test, t, 3);
-	vpin_ring_untake(&t->ring);
-	KUNIT_EXPECT_EQ(test, vpin_ring_enable_kick(&t->ring), 1);
-	take_one(test, t, 3);
-	take_none(test, t, 0);
-}
-
 /* Used elements are seen at publish and not before; index, id and length. */
 static void push_then_publish(struct kunit *test)
 {
@@ -189,6 +158,37 @@ static void indices_wrap_at_65536(struct kunit *test)
 	take_none(test, t, 0);
 }
 
+/* Entries are copied some at a time: each once, in order, around the wrap. */
+static void many_entries_in_order(struct kunit *test)
+{
+	const u16 num = 4 * VPIN_RING_STAGE, base = 65535 - num / 2;
+	struct vring_desc *desc;
+	struct vring_avail *avail;
+	struct vpin_ring ring;
+	u16 i, head;
+
+	desc = kunit_kcalloc(test, num, sizeof(*desc), GFP_KERNEL);
+	avail = kunit_kzalloc(test, vpin_ring_avail_size(num), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, desc);
+	KUNIT_ASSERT_NOT_NULL(test, avail);
+	vpin_ring_init(&ring, num, base, false);
+	vpin_ring_set_memory(&ring, desc, avail, NULL);
+	for (i = 0; i < num; i++)
+		avail->ring[(u16)(base + i) % num] =
+			__cpu_to_virtio16(true, (i * 5 + 3) % num);
+
+	avail->idx = __cpu_to_virtio16(true, base + VPIN_RING_STAGE + 1);
+	for (i = 0; i < num; i++) {
+		/* The rest is offered while the first of them are at hand. */
+		if (i == VPIN_RING_STAGE / 2)
+			avail->idx = __cpu_to_virtio16(true, base + num);
+		KUNIT_ASSERT_EQ(test, vpin_ring_take(&ring, &head), 1);
+		KUNIT_EXPECT_EQ(test, head, (i * 5 + 3) % num);
+	}
+	KUNIT_EXPECT_EQ(test, vpin_ring_take(&ring, &head), 0);
+	KUNIT_EXPECT_EQ(test, ring.last_avail, (u16)(base + num));
+}
+
 /* A ring of one entry, which is a power of two as well. */
 static void ring_of_one_entry(struct kunit *test)
 {
@@ -200,12 +200,13 @@ static void ring_of_one_entry(struct kunit *test)
 		__le32 len;
 		__le16 event;
 	} used = {};
+	struct vring_desc desc = {};
 	struct vpin_ring ring;
 	u16 head;
 	int i;
 
 	vpin_ring_init(&ring, 1, 0, false);
-	vpin_ring_set_memory(&ring, (void *)avail, (void *)&used);
+	vpin_ring_set_memory(&ring, &desc, (void *)avail, (void *)&used);
 	for (i = 1; i <= 3; i++) {
 		avail[1] = cpu_to_le16(i);
 		KUNIT_EXPECT_EQ(test, vpin_ring_take(&ring, &head), 1);
@@ -397,7 +398,8 @@ static void set_memory_while_in_use(struct kunit *test)
 	take_one(test, t, 4);
 	vpin_ring_disable_kick(&t->ring);
 	*new = t->mem;
-	vpin_ring_set_memory(&t->ring, (void *)new->avail, (void *)&new->used);
+	vpin_ring_set_memory(&t->ring, new->desc, (void *)new->avail,
+			     (void *)&new->used);
 	new->used.flags = 0;
 	vpin_ring_disable_kick(&t->ring);
 	KUNIT_EXPECT_EQ(test, le16_to_cpu(new->used.flags),
@@ -406,6 +408,24 @@ static void set_memory_while_in_use(struct kunit *test)
 	vpin_ring_publish(&t->ring);
 	KUNIT_EXPECT_EQ(test, le16_to_cpu(new->used.idx), 1);
 	KUNIT_EXPECT_EQ(test, le16_to_cpu(t->mem.used.idx), 0);
+}
+
+/* Entries that were known but not taken are those of the new memory. */
+static void set_memory_before_all_is_taken(struct kunit *test)
+{
+	struct ring_test *t = setup(test, 0, false);
+	struct ring_memory *new;
+
+	new = kunit_kzalloc(test, sizeof(*new), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, new);
+	offer(t, 4);
+	offer(t, 5);
+	take_one(test, t, 4);
+	*new = t->mem;
+	new->avail_ring(1) = cpu_to_le16(6);
+	vpin_ring_set_memory(&t->ring, new->desc, (void *)new->avail,
+			     (void *)&new->used);
+	take_one(test, t, 6);
 }
 
 /* H03: a ring of 8 has no entry 8. */
@@ -526,10 +546,9 @@ static void ring_test_exit(struct kunit *test)
 static struct kunit_case vpin_ring_cases[] = {
 	KUNIT_CASE(areas_have_the_sizes_of_virtio),
 	KUNIT_CASE(take_in_order),
-	KUNIT_CASE(untake_gives_it_again),
-	KUNIT_CASE(untake_of_the_only_one),
 	KUNIT_CASE(push_then_publish),
 	KUNIT_CASE(indices_wrap_at_65536),
+	KUNIT_CASE(many_entries_in_order),
 	KUNIT_CASE(ring_of_one_entry),
 	KUNIT_CASE(signals_by_flag),
 	KUNIT_CASE(signals_by_event_ignore_the_flag),
@@ -539,6 +558,7 @@ static struct kunit_case vpin_ring_cases[] = {
 	KUNIT_CASE(kicks_by_event),
 	KUNIT_CASE(enable_kick_sees_what_came_meanwhile),
 	KUNIT_CASE(set_memory_while_in_use),
+	KUNIT_CASE(set_memory_before_all_is_taken),
 	KUNIT_CASE(h03_avail_entry_out_of_range),
 	KUNIT_CASE(h03_used_event_out_of_range),
 	KUNIT_CASE(h12_avail_ahead_by_size),

@@ -27,6 +27,9 @@
 #include <linux/virtio_byteorder.h>
 #include <uapi/linux/virtio_ring.h>
 
+/* Entries that are copied at a time: a cache line of them. */
+#define VPIN_RING_STAGE	32
+
 /**
  * struct vpin_ring - the device's side of a split ring
  * @num: entries, a power of two
@@ -34,12 +37,15 @@
  * @kick_enabled: the driver was asked to kick
  * @signal_valid: @signalled means something
  * @last_avail: index of the next entry to take
+ * @staged: the entries before this index and from @last_avail on are in @heads
  * @avail_idx: the driver's index, as last read
  * @used_idx: index of the next used entry to write
  * @used_published: what used->idx says
  * @signalled: what used->idx said when the driver was last asked about signals
+ * @desc: the descriptor area
  * @avail: the driver area
  * @used: the device area
+ * @heads: copies of entries, each at its index modulo VPIN_RING_STAGE
  */
 struct vpin_ring {
 	u16 num;
@@ -47,12 +53,15 @@ struct vpin_ring {
 	bool kick_enabled;
 	bool signal_valid;
 	u16 last_avail;
+	u16 staged;
 	u16 avail_idx;
 	u16 used_idx;
 	u16 used_published;
 	u16 signalled;
+	const struct vring_desc *desc;
 	struct vring_avail *avail;
 	struct vring_used *used;
+	u16 heads[VPIN_RING_STAGE];
 };
 
 /* Bytes of the driver area and of the device area, with their event fields. */
@@ -68,11 +77,10 @@ static inline u64 vpin_ring_used_size(u16 num)
 }
 
 void vpin_ring_init(struct vpin_ring *ring, u16 num, u16 base, bool event_idx);
-void vpin_ring_set_memory(struct vpin_ring *ring, struct vring_avail *avail,
-			  struct vring_used *used);
+void vpin_ring_set_memory(struct vpin_ring *ring, const struct vring_desc *desc,
+			  struct vring_avail *avail, struct vring_used *used);
 
 int vpin_ring_take(struct vpin_ring *ring, u16 *head);
-void vpin_ring_untake(struct vpin_ring *ring);
 void vpin_ring_push(struct vpin_ring *ring, u16 head, u32 len);
 bool vpin_ring_publish(struct vpin_ring *ring);
 void vpin_ring_disable_kick(struct vpin_ring *ring);

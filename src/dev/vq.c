@@ -43,7 +43,8 @@ static void vpin_vq_set_view(struct vpin_vq *vq, struct vpin_view *view)
 	vq->table.size = vq->num;
 	vq->table.snap = view->snap;
 	vq->table.linear = view->desc.addr;
-	vpin_ring_set_memory(&vq->ring, view->avail.addr, view->used.addr);
+	vpin_ring_set_memory(&vq->ring, view->desc.addr, view->avail.addr,
+			     view->used.addr);
 }
 
 /**
