@@ -45,11 +45,11 @@ static void vpin_blk_bdev_end(struct bio *bio)
 	vpin_blk_part_end(req);
 }
 
+/* The bio ends a part. */
 static void vpin_blk_bdev_submit(struct vpin_blk_req *req, struct bio *bio)
 {
 	bio->bi_private = req;
 	bio->bi_end_io = vpin_blk_bdev_end;
-	vpin_blk_part_begin(req);
 	submit_bio(bio);
 }
 
@@ -123,12 +123,18 @@ static void vpin_blk_bdev_rw(struct vpin_blk_req *req, struct vpin_cursor *data)
 				vpin_blk_fail(req, VIRTIO_BLK_S_IOERR);
 			else
 				vpin_blk_bounce(req, &start, sector, left);
-			return;
+			break;
 		}
 		left -= bio->bi_iter.bi_size;
 		sector += bio_sectors(bio);
+		if (!left) {
+			vpin_blk_bdev_submit(req, bio);
+			return;
+		}
+		vpin_blk_part_begin(req);
 		vpin_blk_bdev_submit(req, bio);
 	}
+	vpin_blk_part_end(req);
 }
 
 static void vpin_blk_bdev_flush(struct vpin_blk_req *req)
@@ -148,11 +154,14 @@ static void vpin_blk_bdev_discard(struct vpin_blk_req *req)
 
 		__blkdev_issue_discard(req->disk->bdev, range->sector,
 				       range->nr, GFP_NOIO, &bio);
-		if (bio)
-			vpin_blk_bdev_submit(req, bio);
-		else
+		if (!bio) {
 			vpin_blk_fail(req, VIRTIO_BLK_S_UNSUPP);
+			continue;
+		}
+		vpin_blk_part_begin(req);
+		vpin_blk_bdev_submit(req, bio);
 	}
+	vpin_blk_part_end(req);
 }
 
 /*

@@ -147,7 +147,6 @@ static bool vpin_blk_vq_end(struct vpin_vq *vq, struct vpin_req *vreq)
 		req->flush_after = false;
 		atomic_set(&req->parts, 1);
 		req->disk->backend->flush(req);
-		vpin_blk_part_end(req);
 		return false;
 	}
 
@@ -174,10 +173,9 @@ const struct vpin_dev_type vpin_blk_type = {
 
 struct workqueue_struct *vpin_blk_wq;
 
-/* Adds a part that @fn does, and ends, where blocking is allowed. */
+/* Gives the request's own part to @fn, which ends it where it may block. */
 void vpin_blk_defer(struct vpin_blk_req *req, work_func_t fn)
 {
-	vpin_blk_part_begin(req);
 	INIT_WORK(&req->work, fn);
 	queue_work(vpin_blk_wq, &req->work);
 }

@@ -112,7 +112,7 @@ struct vpin_blk_part {
  * @sector: first sector of data
  * @len: bytes of data
  * @nr_ranges: length of @ranges
- * @parts: parts under way, and 1 while they are being made
+ * @parts: parts that have not ended; the first is the request's own
  * @bio: first part on a block device
  * @part: first part on a file
  * @work: what has to block
@@ -164,8 +164,9 @@ struct vpin_blk_queue {
  * @discard: deallocates @ranges
  * @write_zeroes: zeroes @ranges
  *
- * Each starts parts with vpin_blk_part_begin() and ends them with
- * vpin_blk_part_end(); all run on the worker.
+ * Each is called with the request's own part under way, and ends it or gives it
+ * to the last thing that it starts; more are started by vpin_blk_part_begin().
+ * All run on the worker.
  */
 struct vpin_blk_backend {
 	void (*rw)(struct vpin_blk_req *req, struct vpin_cursor *data);
@@ -223,10 +224,14 @@ static inline void vpin_blk_part_begin(struct vpin_blk_req *req)
 	atomic_inc(&req->parts);
 }
 
-/* A part ended; the last one to end completes the request.  Context: any. */
+/*
+ * A part ended; the last one to end completes the request.  Who finds himself
+ * alone is the last one: only another part could start one more.  Context: any.
+ */
 static inline void vpin_blk_part_end(struct vpin_blk_req *req)
 {
-	if (atomic_dec_and_test(&req->parts))
+	if (likely(atomic_read_acquire(&req->parts) == 1) ||
+	    atomic_dec_and_test(&req->parts))
 		vpin_vq_complete(&req->req);
 }
 

@@ -144,7 +144,6 @@ static void vpin_blk_file_submit(struct vpin_blk_part *part)
 	ssize_t ret;
 
 	INIT_WORK(&part->work, vpin_blk_file_block);
-	vpin_blk_part_begin(part->req);
 	ret = vpin_blk_file_try(part);
 	if (ret != -EIOCBQUEUED)
 		vpin_blk_file_tried(part, ret);
@@ -192,7 +191,6 @@ static void vpin_blk_file_rw(struct vpin_blk_req *req, struct vpin_cursor *data)
 			struct bio_vec *vec = &part->vecs[part->nr_vecs];
 
 			if (unlikely(!addr)) {
-				vpin_blk_part_begin(req);
 				vpin_blk_file_part_end(part, -EFAULT);
 				return;
 			}
@@ -209,8 +207,14 @@ static void vpin_blk_file_rw(struct vpin_blk_req *req, struct vpin_cursor *data)
 		if ((pos | part->len) & mask)
 			part->direct = false;
 		pos += part->len;
+		if (!left) {
+			vpin_blk_file_submit(part);
+			return;
+		}
+		vpin_blk_part_begin(req);
 		vpin_blk_file_submit(part);
 	}
+	vpin_blk_part_end(req);
 }
 
 const struct vpin_blk_backend vpin_blk_file = {

@@ -207,7 +207,6 @@ bool vpin_blk_start(struct vpin_blk_req *req, struct vpin_vq *vq,
 		vpin_vq_begin(vq, &req->req, head);
 		atomic_set(&req->parts, 1);
 		vpin_blk_submit(req, dev, &out, &in);
-		vpin_blk_part_end(req);
 		return true;
 	}
 
