@@ -100,7 +100,9 @@ struct vpin_req {
  * @priv: the device type's own
  * @call: eventfd that tells the driver; the worker's while running
  * @err: eventfd that tells the VMM of a broken ring; likewise
+ * @turn: the thread that runs a turn of the queue, while it does
  * @done: completed requests, from any context
+ * @done_at_once: those completed within a turn, by the worker itself
  * @ring: the ring
  * @table: its descriptor area as a table
  * @view: current view; NULL while the ring is not mapped: the queue waits
@@ -137,6 +139,8 @@ struct vpin_vq {
 	struct eventfd_ctx *err;
 	struct llist_head done ____cacheline_aligned_in_smp;
 	struct vpin_ring ring ____cacheline_aligned_in_smp;
+	struct task_struct *turn;
+	struct llist_head done_at_once;
 	struct vpin_desc_table table;
 	struct vpin_view *view;
 	struct vpin_hint hint;

@@ -93,6 +93,12 @@ void vpin_vq_complete(struct vpin_req *req)
 {
 	struct vpin_vq *vq = req->vq;
 
+	/* In a turn of the queue's own, which will see it before it is over. */
+	if (vq->turn == current && in_task()) {
+		__llist_add(&req->node, &vq->done_at_once);
+		return;
+	}
+
 	/*
 	 * Once it is in the list the request may be reaped, as the last one in
 	 * flight: vpin_vq_stop() waits for us before it ends the worker.
@@ -105,16 +111,11 @@ void vpin_vq_complete(struct vpin_req *req)
 }
 
 /* Gives ended requests back, in the order in which they ended. */
-static void vpin_vq_reap(struct vpin_vq *vq)
+static void vpin_vq_reap_list(struct vpin_vq *vq, struct llist_node *done)
 {
 	struct vpin_req *req, *next;
-	struct llist_node *done;
 
-	/* Without a ring they wait for it, unless the queue is to stop. */
-	if (llist_empty(&vq->done) || (!vq->view && vq->fetching))
-		return;
-
-	done = llist_reverse_order(llist_del_all(&vq->done));
+	done = llist_reverse_order(done);
 	llist_for_each_entry_safe(req, next, done, node) {
 		struct vpin_view *view = req->view;
 		u16 head = req->head;
@@ -128,13 +129,30 @@ static void vpin_vq_reap(struct vpin_vq *vq)
 	}
 }
 
+static void vpin_vq_reap(struct vpin_vq *vq)
+{
+	/* Without a ring they wait for it, unless the queue is to stop. */
+	if (!vq->view && vq->fetching)
+		return;
+
+	if (!llist_empty(&vq->done))
+		vpin_vq_reap_list(vq, llist_del_all(&vq->done));
+	/* One that was sent on its way again may have ended at once. */
+	while (!llist_empty(&vq->done_at_once))
+		vpin_vq_reap_list(vq, __llist_del_all(&vq->done_at_once));
+}
+
 /* Return: whether there is more to take at once. */
 static bool vpin_vq_fetch(struct vpin_vq *vq)
 {
+	unsigned int nr;
 	int ret;
 
 	vpin_ring_disable_kick(&vq->ring);
-	if (vq->dev->type->vq_run(vq, VPIN_VQ_BUDGET) == VPIN_VQ_BUDGET)
+	nr = vq->dev->type->vq_run(vq, VPIN_VQ_BUDGET);
+	/* What ended at once goes with the rest. */
+	vpin_vq_reap(vq);
+	if (nr == VPIN_VQ_BUDGET)
 		return !vq->broken;
 	/* As many in flight as the ring has entries: the next end runs us. */
 	if (vq->broken || vq->inflight >= vq->num)
@@ -152,12 +170,11 @@ bool vpin_vq_work(struct vpin_work *work)
 	bool more = false;
 
 	vq->nr_runs++;
+	vq->turn = current;
 	vpin_vq_reap(vq);
-	if (vq->fetching && vq->view && !vq->broken) {
+	if (vq->fetching && vq->view && !vq->broken)
 		more = vpin_vq_fetch(vq);
-		/* What ended at once goes with the rest. */
-		vpin_vq_reap(vq);
-	}
+	vq->turn = NULL;
 
 	if (vq->view && vpin_ring_publish(&vq->ring) && vq->call) {
 		vq->nr_signals++;
