@@ -36,7 +36,7 @@ static int vpin_blk_attach(struct vpin_dev *dev, const struct vpin_attach *args,
 	else if (S_ISREG(mode))
 		ret = vpin_blk_file_attach(blk);
 	else
-		ret = -EINVAL;
+		ret = vpin_blk_bench_attach(blk);
 	if (ret)
 		goto err;
 

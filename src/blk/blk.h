@@ -180,6 +180,17 @@ extern const struct vpin_blk_backend vpin_blk_file;
 
 int vpin_blk_bdev_attach(struct vpin_blk *blk);
 int vpin_blk_file_attach(struct vpin_blk *blk);
+
+/* Whatever else a bench may be served from: see bench/ceiling.c. */
+#ifdef VPIN_BENCH
+int vpin_blk_bench_attach(struct vpin_blk *blk);
+#else
+static inline int vpin_blk_bench_attach(struct vpin_blk *blk)
+{
+	return -EINVAL;
+}
+#endif
+
 void vpin_blk_file_flush(struct vpin_blk_req *req);
 void vpin_blk_file_ranges(struct vpin_blk_req *req);
 

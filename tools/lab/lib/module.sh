@@ -3,7 +3,7 @@
 # vhost_pin.ko for the lab's kernel, built in a copy of the sources, so that
 # the checkout stays clean and each kernel has objects of its own.
 
-MODULE_SOURCES=(Kbuild Kconfig src include kunit)
+MODULE_SOURCES=(Kbuild Kconfig src include kunit bench)
 
 # stage_sources DIR: copies what changed, by content, so that what did not
 # change is not compiled again; objects beside the sources stay.
@@ -22,34 +22,37 @@ stage_sources() {
 		"${list[@]}" "$1/"
 }
 
-# module_dir [--debug] [--kunit]: where it is built
+# module_dir [--debug] [--kunit] [--bench]: where it is built
 module_dir() {
 	local option name=module
 	for option; do name+=${option#-}; done
 	printf '%s/build/lab/%s\n' "$TOP" "$name"
 }
 
-# module [--debug] [--kunit]: the path of vhost_pin.ko, up to date
+# module [--debug] [--kunit] [--bench]: the path of vhost_pin.ko, up to date
 module() {
-	local option debug=() kunit=()
+	local option debug=() linked=()
 	for option; do
 		case $option in
 		--debug) debug=(--debug) ;;
-		--kunit) kunit=(--kunit) ;;
+		--kunit | --bench) linked+=("$option") ;;
 		*) die "lab module: no such option: $option" ;;
 		esac
 	done
 	local image dir
 	image=$(kernel "${debug[@]}")
-	dir=$(module_dir "${debug[@]}" "${kunit[@]}")
+	dir=$(module_dir "${debug[@]}" "${linked[@]}")
 	with_lock "module-$(sha256sum <<<"$dir" | cut -c1-10)" \
-		module_build "$dir" "${image%/linux}" "${kunit[@]}"
+		module_build "$dir" "${image%/linux}" "${linked[@]}"
 	printf '%s/vhost_pin.ko\n' "$dir"
 }
 
 module_build() {
-	local dir=$1 object_dir=$2 log=$1/build.log options=()
-	[[ -z ${3-} ]] || options+=(VPIN_KUNIT=y)
+	local dir=$1 object_dir=$2 log=$1/build.log option options=()
+	for option in "${@:3}"; do
+		option=${option#--}
+		options+=("VPIN_${option^^}=y")
+	done
 	stage_sources "$dir"
 	# Objects of another kernel are no use.
 	if [[ $(cat "$dir/.kernel" 2>/dev/null) != "$object_dir" ]]; then

@@ -14,12 +14,12 @@ RUN_REPORTS+='|refcount_t:|corruption|Bad page|DEBUG_LOCKS_WARN|leaked'
 
 # run [OPTIONS] [--] COMMAND [ARGS]
 run() {
-	local debug=() kunit=() cpus=2 mem=2G limit=600 module=1
+	local debug=() linked=() cpus=2 mem=2G limit=600 module=1
 	local interactive=${LAB_INTERACTIVE-} shares=() disks=()
 	while (($#)); do
 		case $1 in
 		--debug) debug=(--debug) ;;
-		--kunit) kunit=(--kunit) ;;
+		--kunit | --bench) linked+=("$1") ;;
 		--no-module) module= ;;
 		--cpus) cpus=$2; shift ;;
 		--mem) mem=$2; shift ;;
@@ -37,8 +37,8 @@ run() {
 	local image tree built
 	image=$(kernel "${debug[@]}")
 	tree=$(root)
-	[[ -z $module ]] || module "${debug[@]}" "${kunit[@]}" >/dev/null
-	built=$(module_dir "${debug[@]}" "${kunit[@]}")
+	[[ -z $module ]] || module "${debug[@]}" "${linked[@]}" >/dev/null
+	built=$(module_dir "${debug[@]}" "${linked[@]}")
 	mkdir -p "$built" "$TOP/build/lab/out" "$TOP/build/bin"
 	SECONDS=0
 	work=$(mktemp -d "$TOP/build/lab/run.XXXXXX")

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A disk that does nothing, for benches: every request ends well as soon as the
+ * worker has taken it apart, and no data is touched.  What it costs is what
+ * everything around a backend costs.
+ */
+#include <linux/fs.h>
+#include <linux/major.h>
+#include "../src/blk/blk.h"
+
+/* Minor number of /dev/null (Documentation/admin-guide/devices.txt). */
+#define VPIN_CEILING_MINOR	3
+
+/* No part is begun: the request ends when its making does. */
+static void vpin_blk_ceiling_rw(struct vpin_blk_req *req,
+				struct vpin_cursor *data)
+{
+}
+
+static void vpin_blk_ceiling_nop(struct vpin_blk_req *req)
+{
+}
+
+static const struct vpin_blk_backend vpin_blk_ceiling = {
+	.rw = vpin_blk_ceiling_rw,
+	.flush = vpin_blk_ceiling_nop,
+	.discard = vpin_blk_ceiling_nop,
+	.write_zeroes = vpin_blk_ceiling_nop,
+};
+
+/* Fills in what a disk on /dev/null is.  Return: 0 or -EINVAL. */
+int vpin_blk_bench_attach(struct vpin_blk *blk)
+{
+	struct inode *inode = file_inode(blk->file);
+
+	if (!S_ISCHR(inode->i_mode) ||
+	    inode->i_rdev != MKDEV(MEM_MAJOR, VPIN_CEILING_MINOR))
+		return -EINVAL;
+	blk->backend = &vpin_blk_ceiling;
+	blk->capacity = SZ_1G >> SECTOR_SHIFT;
+	blk->block_size = SECTOR_SIZE;
+	return 0;
+}
