@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+#include <linux/vhost_pin.h>
+#include <linux/virtio_ids.h>
+
+#include "disk.h"
+#include "say.h"
+
+static void must(int ret, const char *what)
+{
+	if (ret < 0)
+		die("%s: %s: %s", what, strerror(-ret), blkio_get_error_msg());
+}
+
+/* A virtio device of vhost-pin's on the backend. */
+static int attach(const struct disk_options *options)
+{
+	struct vpin_attach attach = {
+		.size = sizeof(attach),
+		.device_type = VIRTIO_ID_BLOCK,
+		.abi = VPIN_ABI_VDPA,
+		.flags = options->read_only ? VPIN_ATTACH_RO : 0,
+		.num_queues = options->queues,
+		.queue_size = options->queue_size,
+	};
+	int fd;
+
+	attach.backend_fd = open(options->path,
+				 (options->read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC);
+	if (attach.backend_fd < 0)
+		die("%s: %m", options->path);
+	fd = open("/dev/vhost-pin", O_RDWR | O_CLOEXEC);
+	if (fd < 0)
+		die("/dev/vhost-pin: %m");
+	if (ioctl(fd, VPIN_ATTACH, &attach))
+		die("attach to %s: %m", options->path);
+	close(attach.backend_fd);
+	return fd;
+}
+
+static void connect_disk(struct disk *disk)
+{
+	const struct disk_options *options = &disk->options;
+	bool uring = options->kind == DISK_IO_URING;
+
+	must(blkio_create(uring ? "io_uring" : "virtio-blk-vhost-vdpa", &disk->blkio),
+	     "blkio_create");
+	if (uring)
+		must(blkio_set_bool(disk->blkio, "direct", true), "direct");
+	if (options->kind == DISK_VHOST_PIN)
+		must(blkio_set_int(disk->blkio, "fd", attach(options)), "fd");
+	else
+		must(blkio_set_str(disk->blkio, "path", options->path), "path");
+	must(blkio_set_bool(disk->blkio, "read-only", options->read_only), "read-only");
+	must(blkio_connect(disk->blkio), options->path);
+}
+
+static void start_disk(struct disk *disk)
+{
+	const struct disk_options *options = &disk->options;
+	bool uring = options->kind == DISK_IO_URING;
+	int max;
+
+	must(blkio_set_int(disk->blkio, "num-queues", options->poll ? 0 : options->queues),
+	     "num-queues");
+	if (options->poll)
+		must(blkio_set_int(disk->blkio, "num-poll-queues", options->queues),
+		     "num-poll-queues");
+	if (!uring) {
+		must(blkio_get_int(disk->blkio, "max-queue-size", &max), "max-queue-size");
+		if (options->queue_size > (unsigned int)max)
+			die("%s: its rings have %d entries at most", options->path, max);
+	}
+	must(blkio_set_int(disk->blkio, uring ? "num-entries" : "queue-size",
+			   options->queue_size), "queue-size");
+	must(blkio_start(disk->blkio), "blkio_start");
+}
+
+void disk_open(struct disk *disk, const struct disk_options *options)
+{
+	int segment_size = 0;
+
+	memset(disk, 0, sizeof(*disk));
+	disk->options = *options;
+	connect_disk(disk);
+	start_disk(disk);
+	must(blkio_get_uint64(disk->blkio, "capacity", &disk->capacity), "capacity");
+	must(blkio_get_int(disk->blkio, "max-segment-len", &segment_size),
+	     "max-segment-len");
+	disk->segment_size = segment_size;
+}
+
+struct blkioq *disk_queue(struct disk *disk, unsigned int index)
+{
+	return disk->options.poll ? blkio_get_poll_queue(disk->blkio, index) :
+				    blkio_get_queue(disk->blkio, index);
+}
+
+void *disk_memory(struct disk *disk, size_t size)
+{
+	struct blkio_mem_region region;
+
+	must(blkio_alloc_mem_region(disk->blkio, &region, size), "memory");
+	/* Pages that were never touched all read as the one zero page. */
+	memset(region.addr, 0x5a, size);
+	must(blkio_map_mem_region(disk->blkio, &region), "mapping memory");
+	return region.addr;
+}
+
+void disk_close(struct disk *disk)
+{
+	blkio_destroy(&disk->blkio);
+}
