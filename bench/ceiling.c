@@ -11,14 +11,15 @@
 /* Minor number of /dev/null (Documentation/admin-guide/devices.txt). */
 #define VPIN_CEILING_MINOR	3
 
-/* No part is begun: the request ends when its making does. */
 static void vpin_blk_ceiling_rw(struct vpin_blk_req *req,
 				struct vpin_cursor *data)
 {
+	vpin_blk_part_end(req);
 }
 
 static void vpin_blk_ceiling_nop(struct vpin_blk_req *req)
 {
+	vpin_blk_part_end(req);
 }
 
 static const struct vpin_blk_backend vpin_blk_ceiling = {
