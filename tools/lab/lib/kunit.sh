@@ -85,12 +85,12 @@ kunit_debug_config() {
 	kbuild "$1" "$probe" -s olddefconfig >"$probe/log" 2>&1 ||
 		die "the debug configuration failed: see $probe/log"
 	while read -r line; do
-		if grep -qxF -- "$line" "$probe/.config"; then
+		if [[ $line == \#* ]] || grep -qxF -- "$line" "$probe/.config"; then
 			printf '%s\n' "$line"
 		else
 			say "this kernel has no ${line%=*}"
 		fi
-	done < <(grep '^CONFIG_' "$LAB/config/debug.config")
+	done < <(grep -E '^(# )?CONFIG_' "$LAB/config/debug.config")
 	rm -rf "$probe"
 }
 
