@@ -209,11 +209,7 @@ static const struct request_case request_cases[] = {
 	{ "h18_type_2^32-1", U32_MAX, 0, 0, 0, S_UNSUPP },
 };
 
-static void request_case_name(const struct request_case *c, char *name)
-{
-	strscpy(name, c->name, KUNIT_PARAM_DESC_SIZE);
-}
-KUNIT_ARRAY_PARAM(request, request_cases, request_case_name);
+KUNIT_ARRAY_PARAM_DESC(request, request_cases, name);
 
 static void requests_by_type(struct kunit *test)
 {
@@ -302,11 +298,7 @@ static const struct range_case range_cases[] = {
 	{ "h18_discard_of_15_bytes", T_DISCARD, 1, 0, 8, 0, S_IOERR, 0, -1 },
 };
 
-static void range_case_name(const struct range_case *c, char *name)
-{
-	strscpy(name, c->name, KUNIT_PARAM_DESC_SIZE);
-}
-KUNIT_ARRAY_PARAM(range, range_cases, range_case_name);
+KUNIT_ARRAY_PARAM_DESC(range, range_cases, name);
 
 static void requests_with_ranges(struct kunit *test)
 {
@@ -523,11 +515,7 @@ static const struct chain_case chain_cases[] = {
 	  { { HEADER, 0, 0, 0 }, { STATUS, 0, D_WRITE, 0 } }, 2, false },
 };
 
-static void chain_case_name(const struct chain_case *c, char *name)
-{
-	strscpy(name, c->name, KUNIT_PARAM_DESC_SIZE);
-}
-KUNIT_ARRAY_PARAM(chain, chain_cases, chain_case_name);
+KUNIT_ARRAY_PARAM_DESC(chain, chain_cases, name);
 
 static void chains_that_are_no_request(struct kunit *test)
 {

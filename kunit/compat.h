@@ -18,6 +18,15 @@
 	KUNIT_EXPECT_EQ(test, memcmp(left, right, size), 0)
 #endif
 
+#ifndef KUNIT_ARRAY_PARAM_DESC				/* 6.8 */
+#define KUNIT_ARRAY_PARAM_DESC(name, array, member) \
+	static void name##_param_desc(typeof(&(array)[0]) param, char *desc) \
+	{ \
+		strscpy(desc, param->member, KUNIT_PARAM_DESC_SIZE); \
+	} \
+	KUNIT_ARRAY_PARAM(name, array, name##_param_desc)
+#endif
+
 /* A regular file of zeroes.  Flags of mappings became a type in 7.0. */
 static inline struct file *vpin_test_file(loff_t size)
 {

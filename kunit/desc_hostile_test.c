@@ -110,11 +110,7 @@ static const struct chain_case chain_cases[] = {
 	  2, -EFAULT },
 };
 
-static void chain_case_name(const struct chain_case *c, char *name)
-{
-	strscpy(name, c->name, KUNIT_PARAM_DESC_SIZE);
-}
-KUNIT_ARRAY_PARAM(chain, chain_cases, chain_case_name);
+KUNIT_ARRAY_PARAM_DESC(chain, chain_cases, name);
 
 /* Each way to look at a chain comes to the same conclusion. */
 static void check_chain(struct kunit *test, const struct vpin_desc_table *table,
@@ -311,11 +307,7 @@ static const struct indirect_case indirect_cases[] = {
 	  { { GUEST_TABLE, 32, D_INDIRECT, 0 } }, GOOD, -EINVAL },
 };
 
-static void indirect_case_name(const struct indirect_case *c, char *name)
-{
-	strscpy(name, c->name, KUNIT_PARAM_DESC_SIZE);
-}
-KUNIT_ARRAY_PARAM(indirect, indirect_cases, indirect_case_name);
+KUNIT_ARRAY_PARAM_DESC(indirect, indirect_cases, name);
 
 static void h07_indirect_tables(struct kunit *test)
 {

@@ -56,11 +56,7 @@ static const struct new_case new_cases[] = {
 	{ "wraps", U64_MAX - 31, 3, -EINVAL },
 };
 
-static void new_case_name(const struct new_case *c, char *name)
-{
-	strscpy(name, c->name, KUNIT_PARAM_DESC_SIZE);
-}
-KUNIT_ARRAY_PARAM(new, new_cases, new_case_name);
+KUNIT_ARRAY_PARAM_DESC(new, new_cases, name);
 
 static void table_new_checks_its_arguments(struct kunit *test)
 {

@@ -358,11 +358,7 @@ static const struct {
 	{ "suspend", suspend }, { "reset", reset }, { "disable", disable },
 };
 
-static void drain_case_name(const typeof(drain_cases[0]) *c, char *name)
-{
-	strscpy(name, c->name, KUNIT_PARAM_DESC_SIZE);
-}
-KUNIT_ARRAY_PARAM(drain, drain_cases, drain_case_name);
+KUNIT_ARRAY_PARAM_DESC(drain, drain_cases, name);
 
 /*
  * 3 chains are in flight and a fourth is offered: a stop waits for the 3, they

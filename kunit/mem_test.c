@@ -143,11 +143,7 @@ static const struct remove_case remove_cases[] = {
 	{ "all", 0, U64_MAX, 0 },
 };
 
-static void remove_case_name(const struct remove_case *c, char *name)
-{
-	strscpy(name, c->name, KUNIT_PARAM_DESC_SIZE);
-}
-KUNIT_ARRAY_PARAM(remove, remove_cases, remove_case_name);
+KUNIT_ARRAY_PARAM_DESC(remove, remove_cases, name);
 
 /* A range that is touched goes whole, as vhost-vdpa does it. */
 static void remove_takes_whole_ranges(struct kunit *test)
@@ -276,11 +272,7 @@ static const struct layout_case layout_cases[] = {
 	{ "pairs from the second page", VPIN_GUEST_PAIRS, SZ_4K },
 };
 
-static void layout_case_name(const struct layout_case *c, char *name)
-{
-	strscpy(name, c->name, KUNIT_PARAM_DESC_SIZE);
-}
-KUNIT_ARRAY_PARAM(layout, layout_cases, layout_case_name);
+KUNIT_ARRAY_PARAM_DESC(layout, layout_cases, name);
 
 #define AT	0x123456789000ULL
 #define LEN	(5 * SZ_4K + 1234ULL)
@@ -485,11 +477,7 @@ static const struct check_case check_cases[] = {
 	{ "h09 read of write-only", GUEST_WO, 1, VPIN_PERM_READ, -EFAULT },
 };
 
-static void check_case_name(const struct check_case *c, char *name)
-{
-	strscpy(name, c->name, KUNIT_PARAM_DESC_SIZE);
-}
-KUNIT_ARRAY_PARAM(check, check_cases, check_case_name);
+KUNIT_ARRAY_PARAM_DESC(check, check_cases, name);
 
 /* The check, and the copy that does the same, agree. */
 static void check_of_stretches(struct kunit *test)
@@ -633,11 +621,7 @@ static const struct window_case window_cases[] = {
 	{ "ranges that meet inside of a page", 0x51f00, SZ_4K, -EFAULT },
 };
 
-static void window_case_name(const struct window_case *c, char *name)
-{
-	strscpy(name, c->name, KUNIT_PARAM_DESC_SIZE);
-}
-KUNIT_ARRAY_PARAM(window, window_cases, window_case_name);
+KUNIT_ARRAY_PARAM_DESC(window, window_cases, name);
 
 static void window_over_scattered_memory(struct kunit *test)
 {

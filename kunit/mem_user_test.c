@@ -228,11 +228,7 @@ static const struct map_case map_cases[] = {
 	{ "to write only", GPA + SZ_1M, SZ_4K, VPIN_PERM_WRITE, 0 },
 };
 
-static void map_case_name(const struct map_case *c, char *name)
-{
-	strscpy(name, c->name, KUNIT_PARAM_DESC_SIZE);
-}
-KUNIT_ARRAY_PARAM(map, map_cases, map_case_name);
+KUNIT_ARRAY_PARAM_DESC(map, map_cases, name);
 
 /* What is refused is not charged, and is no failed map, either. */
 static void map_checks_its_arguments(struct kunit *test)
@@ -466,11 +462,7 @@ static const struct pin_case pin_cases[] = {
 	{ "into the kernel's half", SZ_4K, 0xffff888000000000, -EFAULT },
 };
 
-static void pin_case_name(const struct pin_case *c, char *name)
-{
-	strscpy(name, c->name, KUNIT_PARAM_DESC_SIZE);
-}
-KUNIT_ARRAY_PARAM(pin, pin_cases, pin_case_name);
+KUNIT_ARRAY_PARAM_DESC(pin, pin_cases, name);
 
 static void pin_of_what_is_no_user_memory(struct kunit *test)
 {

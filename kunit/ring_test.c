@@ -492,11 +492,7 @@ static const struct avail_case avail_cases[] = {
 	{ "h12_backwards_to_0", 65535, 0xfffe },
 };
 
-static void avail_case_name(const struct avail_case *c, char *name)
-{
-	strscpy(name, c->name, KUNIT_PARAM_DESC_SIZE);
-}
-KUNIT_ARRAY_PARAM(avail, avail_cases, avail_case_name);
+KUNIT_ARRAY_PARAM_DESC(avail, avail_cases, name);
 
 static void h12_avail_out_of_range(struct kunit *test)
 {

@@ -95,11 +95,7 @@ static const struct idx_case idx_cases[] = {
 	{ "h12_half_way_around", 7, 32768 },
 };
 
-static void idx_case_name(const struct idx_case *c, char *name)
-{
-	strscpy(name, c->name, KUNIT_PARAM_DESC_SIZE);
-}
-KUNIT_ARRAY_PARAM(idx, idx_cases, idx_case_name);
+KUNIT_ARRAY_PARAM_DESC(idx, idx_cases, name);
 
 static void h12_avail_index_latches_the_queue(struct kunit *test)
 {

@@ -484,11 +484,7 @@ static const struct place_case place_cases[] = {
 	  GUEST_RAM, GUEST_RAM + 0x100, GUEST_WO, true },
 };
 
-static void place_case_name(const struct place_case *c, char *name)
-{
-	strscpy(name, c->name, KUNIT_PARAM_DESC_SIZE);
-}
-KUNIT_ARRAY_PARAM(place, place_cases, place_case_name);
+KUNIT_ARRAY_PARAM_DESC(place, place_cases, name);
 
 /* A ring that is not mapped as it is used waits; the device does not mind. */
 static void rings_in_places(struct kunit *test)
