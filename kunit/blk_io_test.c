@@ -77,8 +77,7 @@ static struct disk_test *start(struct kunit *test)
 {
 	struct disk_test *t = test->priv;
 
-	KUNIT_ASSERT_EQ(test, LOCKED(&t->rig, vpin_dev_set_features(t->rig.dev,
-								    U64_MAX)), 0);
+	KUNIT_ASSERT_EQ(test, vpin_rig_set_features(&t->rig, U64_MAX), 0);
 	vpin_rig_run(&t->rig, NUM, 0);
 	return t;
 }
@@ -269,8 +268,7 @@ static void write_through_without_flush(struct kunit *test)
 	u64 features = ~(BIT_ULL(VIRTIO_BLK_F_FLUSH) |
 			 BIT_ULL(VIRTIO_BLK_F_CONFIG_WCE));
 
-	KUNIT_ASSERT_EQ(test, LOCKED(&t->rig, vpin_dev_set_features(t->rig.dev,
-								    features)), 0);
+	KUNIT_ASSERT_EQ(test, vpin_rig_set_features(&t->rig, features), 0);
 	vpin_rig_run(&t->rig, NUM, 0);
 	memset(vpin_guest_ptr(t->rig.guest, DATA), 0x77, 512);
 	KUNIT_EXPECT_EQ(test, request(test, VIRTIO_BLK_T_OUT, 0, DATA, 512), S_OK);

@@ -208,7 +208,6 @@ static const struct request_case request_cases[] = {
 	{ "h18_barrier_and_in", 0x80000000, 0, 0, SECTOR(1), S_UNSUPP },
 	{ "h18_type_2^32-1", U32_MAX, 0, 0, 0, S_UNSUPP },
 };
-
 KUNIT_ARRAY_PARAM_DESC(request, request_cases, name);
 
 static void requests_by_type(struct kunit *test)
@@ -297,7 +296,6 @@ static const struct range_case range_cases[] = {
 	  0, 1 },
 	{ "h18_discard_of_15_bytes", T_DISCARD, 1, 0, 8, 0, S_IOERR, 0, -1 },
 };
-
 KUNIT_ARRAY_PARAM_DESC(range, range_cases, name);
 
 static void requests_with_ranges(struct kunit *test)
@@ -514,7 +512,6 @@ static const struct chain_case chain_cases[] = {
 	{ "h04_nothing_but_length_0",
 	  { { HEADER, 0, 0, 0 }, { STATUS, 0, D_WRITE, 0 } }, 2, false },
 };
-
 KUNIT_ARRAY_PARAM_DESC(chain, chain_cases, name);
 
 static void chains_that_are_no_request(struct kunit *test)

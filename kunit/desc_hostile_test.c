@@ -109,7 +109,6 @@ static const struct chain_case chain_cases[] = {
 	  { { GUEST_BUF, 16, D_NEXT, 1 }, { GUEST_RO, 1, D_WRITE, 0 } },
 	  2, -EFAULT },
 };
-
 KUNIT_ARRAY_PARAM_DESC(chain, chain_cases, name);
 
 /* Each way to look at a chain comes to the same conclusion. */
@@ -306,7 +305,6 @@ static const struct indirect_case indirect_cases[] = {
 	{ "h07_is_the_ring's_table_itself",
 	  { { GUEST_TABLE, 32, D_INDIRECT, 0 } }, GOOD, -EINVAL },
 };
-
 KUNIT_ARRAY_PARAM_DESC(indirect, indirect_cases, name);
 
 static void h07_indirect_tables(struct kunit *test)

@@ -55,7 +55,6 @@ static const struct new_case new_cases[] = {
 	{ "larger than its memory", GUEST_NEXT, SZ_16K / 16 + 1, -EFAULT },
 	{ "wraps", U64_MAX - 31, 3, -EINVAL },
 };
-
 KUNIT_ARRAY_PARAM_DESC(new, new_cases, name);
 
 static void table_new_checks_its_arguments(struct kunit *test)

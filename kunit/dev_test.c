@@ -12,38 +12,6 @@
 #define OK	VIRTIO_CONFIG_S_DRIVER_OK
 #define FAILED	VIRTIO_CONFIG_S_FAILED
 
-static int set_features(struct vpin_rig *rig, u64 features)
-{
-	return LOCKED(rig, vpin_dev_set_features(rig->dev, features));
-}
-
-static int suspend(struct vpin_rig *rig)
-{
-	return LOCKED(rig, vpin_dev_suspend(rig->dev));
-}
-
-static int resume(struct vpin_rig *rig)
-{
-	return LOCKED(rig, vpin_dev_resume(rig->dev));
-}
-
-static u16 get_base(struct vpin_rig *rig, u16 q)
-{
-	return LOCKED(rig, vpin_vq_get_base(&rig->dev->vqs[q]));
-}
-
-/* Offers @nr chains of one writable byte to queue @q and waits for them. */
-static void serve(struct kunit *test, struct vpin_rig *rig, u16 q, u16 nr)
-{
-	struct vpin_driver *driver = &rig->drivers[q];
-
-	vpin_driver_desc(driver, 0, GUEST_BUF, 1, D_WRITE, 0);
-	while (nr--)
-		vpin_driver_offer(driver, 0);
-	vpin_rig_kick(rig, q);
-	KUNIT_EXPECT_TRUE(test, vpin_rig_used(rig, q, driver->idx));
-}
-
 /* One bit after the other, as VIRTIO 1.2, 3.1.1 has it. */
 static void status_step_by_step(struct kunit *test)
 {
@@ -148,7 +116,7 @@ static void driver_ok_stops_what_it_started(struct kunit *test)
 	/* The queues are as they were set up: it can be tried again. */
 	fake->fail_start = U16_MAX;
 	KUNIT_EXPECT_EQ(test, vpin_rig_status(rig, RIG_RUNNING), 0);
-	serve(test, rig, 1, 1);
+	vpin_rig_serve(rig, 1, 1);
 }
 
 /* QEMU sets bits of its own beside those of the driver. */
@@ -157,10 +125,11 @@ static void features_that_were_not_offered(struct kunit *test)
 	struct vpin_fake *fake = test->priv;
 	struct vpin_dev *dev = fake->rig.dev;
 
-	KUNIT_EXPECT_EQ(test, set_features(&fake->rig, U64_MAX), 0);
+	KUNIT_EXPECT_EQ(test, vpin_rig_set_features(&fake->rig, U64_MAX), 0);
 	KUNIT_EXPECT_EQ(test, dev->features, FAKE_FEATURES);
-	KUNIT_EXPECT_EQ(test, set_features(&fake->rig,
-					   BIT_ULL(VIRTIO_F_VERSION_1) | 1), 0);
+	KUNIT_EXPECT_EQ(test, vpin_rig_set_features(&fake->rig,
+						    BIT_ULL(VIRTIO_F_VERSION_1) |
+						    1), 0);
 	KUNIT_EXPECT_EQ(test, dev->features, BIT_ULL(VIRTIO_F_VERSION_1));
 	KUNIT_EXPECT_TRUE(test, vpin_dev_has(dev, VIRTIO_F_VERSION_1));
 	KUNIT_EXPECT_FALSE(test, vpin_dev_has(dev, VIRTIO_RING_F_EVENT_IDX));
@@ -172,15 +141,16 @@ static void features_after_features_ok(struct kunit *test)
 	struct vpin_fake *fake = test->priv;
 	struct vpin_rig *rig = &fake->rig;
 
-	KUNIT_EXPECT_EQ(test, set_features(rig, FAKE_FEATURES), 0);
+	KUNIT_EXPECT_EQ(test, vpin_rig_set_features(rig, FAKE_FEATURES), 0);
 	KUNIT_EXPECT_EQ(test, vpin_rig_status(rig, A | D | F), 0);
-	KUNIT_EXPECT_EQ(test, set_features(rig, 0), -EBUSY);
+	KUNIT_EXPECT_EQ(test, vpin_rig_set_features(rig, 0), -EBUSY);
 	KUNIT_EXPECT_EQ(test, rig->dev->features, FAKE_FEATURES);
-	KUNIT_EXPECT_EQ(test, set_features(rig, FAKE_FEATURES), 0);
-	KUNIT_EXPECT_EQ(test, set_features(rig, FAKE_FEATURES | 1), 0);
+	KUNIT_EXPECT_EQ(test, vpin_rig_set_features(rig, FAKE_FEATURES), 0);
+	KUNIT_EXPECT_EQ(test, vpin_rig_set_features(rig, FAKE_FEATURES | 1), 0);
 	KUNIT_EXPECT_EQ(test, vpin_rig_status(rig, 0), 0);
 	KUNIT_EXPECT_EQ(test, rig->dev->features, 0ULL);
-	KUNIT_EXPECT_EQ(test, set_features(rig, BIT_ULL(VIRTIO_F_VERSION_1)), 0);
+	KUNIT_EXPECT_EQ(test, vpin_rig_set_features(rig, BIT_ULL(VIRTIO_F_VERSION_1)),
+			0);
 }
 
 /* 3 chains before, 2 after: the second life begins at 3. */
@@ -190,11 +160,11 @@ static void suspend_and_resume_lose_nothing(struct kunit *test)
 	struct vpin_rig *rig = &fake->rig;
 
 	vpin_rig_run(rig, 8, 0);
-	serve(test, rig, 0, 3);
-	KUNIT_EXPECT_EQ(test, suspend(rig), 0);
+	vpin_rig_serve(rig, 0, 3);
+	KUNIT_EXPECT_EQ(test, vpin_rig_suspend(rig), 0);
 	KUNIT_EXPECT_EQ(test, fake->nr_stopped, 2U);
-	KUNIT_EXPECT_EQ(test, get_base(rig, 0), 3);
-	KUNIT_EXPECT_EQ(test, get_base(rig, 1), 0);
+	KUNIT_EXPECT_EQ(test, vpin_rig_get_base(rig, 0), 3);
+	KUNIT_EXPECT_EQ(test, vpin_rig_get_base(rig, 1), 0);
 	KUNIT_EXPECT_EQ(test, vpin_rig_get_status(rig), RIG_RUNNING);
 
 	/* Offered while it sleeps, and taken without a kick when it wakes. */
@@ -202,7 +172,7 @@ static void suspend_and_resume_lose_nothing(struct kunit *test)
 	vpin_driver_offer(&rig->drivers[0], 0);
 	msleep(20);
 	KUNIT_EXPECT_EQ(test, vpin_driver_used_idx(&rig->drivers[0]), 3);
-	KUNIT_EXPECT_EQ(test, resume(rig), 0);
+	KUNIT_EXPECT_EQ(test, vpin_rig_resume(rig), 0);
 	KUNIT_EXPECT_TRUE(test, vpin_rig_used(rig, 0, 5));
 	KUNIT_EXPECT_EQ(test, fake->nr_taken, 5U);
 }
@@ -213,18 +183,18 @@ static void suspend_and_resume_out_of_turn(struct kunit *test)
 	struct vpin_rig *rig = &fake->rig;
 
 	/* Not started: there is nothing to do. */
-	KUNIT_EXPECT_EQ(test, suspend(rig), 0);
-	KUNIT_EXPECT_EQ(test, resume(rig), 0);
+	KUNIT_EXPECT_EQ(test, vpin_rig_suspend(rig), 0);
+	KUNIT_EXPECT_EQ(test, vpin_rig_resume(rig), 0);
 	vpin_rig_run(rig, 8, 0);
-	KUNIT_EXPECT_EQ(test, resume(rig), 0);
+	KUNIT_EXPECT_EQ(test, vpin_rig_resume(rig), 0);
 	KUNIT_EXPECT_EQ(test, fake->nr_started, 2U);
-	KUNIT_EXPECT_EQ(test, suspend(rig), 0);
-	KUNIT_EXPECT_EQ(test, suspend(rig), 0);
+	KUNIT_EXPECT_EQ(test, vpin_rig_suspend(rig), 0);
+	KUNIT_EXPECT_EQ(test, vpin_rig_suspend(rig), 0);
 	KUNIT_EXPECT_EQ(test, fake->nr_stopped, 2U);
-	KUNIT_EXPECT_EQ(test, resume(rig), 0);
-	KUNIT_EXPECT_EQ(test, resume(rig), 0);
+	KUNIT_EXPECT_EQ(test, vpin_rig_resume(rig), 0);
+	KUNIT_EXPECT_EQ(test, vpin_rig_resume(rig), 0);
 	KUNIT_EXPECT_EQ(test, fake->nr_started, 4U);
-	serve(test, rig, 0, 1);
+	vpin_rig_serve(rig, 0, 1);
 }
 
 /* DRIVER_OK said again must not wake a device that is suspended. */
@@ -232,14 +202,13 @@ static void suspended_stays_suspended(struct kunit *test)
 {
 	struct vpin_fake *fake = test->priv;
 	struct vpin_rig *rig = &fake->rig;
-	struct vpin_vq *vq = &rig->dev->vqs[0];
 
 	vpin_rig_run(rig, 8, 0);
-	KUNIT_EXPECT_EQ(test, suspend(rig), 0);
+	KUNIT_EXPECT_EQ(test, vpin_rig_suspend(rig), 0);
 	KUNIT_EXPECT_EQ(test, vpin_rig_status(rig, RIG_RUNNING), 0);
-	KUNIT_EXPECT_EQ(test, LOCKED(rig, vpin_vq_enable(vq, true)), 0);
+	KUNIT_EXPECT_EQ(test, vpin_rig_enable(rig, 0, true), 0);
 	KUNIT_EXPECT_EQ(test, fake->nr_started, 2U);
-	KUNIT_EXPECT_EQ(test, resume(rig), 0);
+	KUNIT_EXPECT_EQ(test, vpin_rig_resume(rig), 0);
 	KUNIT_EXPECT_EQ(test, fake->nr_started, 4U);
 }
 
@@ -251,13 +220,13 @@ static void resume_goes_on_where_the_vmm_says(struct kunit *test)
 	struct vpin_vq *vq = &rig->dev->vqs[0];
 
 	vpin_rig_run(rig, 8, 0);
-	serve(test, rig, 0, 3);
-	KUNIT_EXPECT_EQ(test, suspend(rig), 0);
+	vpin_rig_serve(rig, 0, 3);
+	KUNIT_EXPECT_EQ(test, vpin_rig_suspend(rig), 0);
 	KUNIT_EXPECT_EQ(test, LOCKED(rig, vpin_vq_set_base(vq, 65535)), 0);
 	vpin_driver_init(&rig->drivers[0], rig->guest, RIG_RING(0), 8, 65535);
-	KUNIT_EXPECT_EQ(test, resume(rig), 0);
-	serve(test, rig, 0, 2);
-	KUNIT_EXPECT_EQ(test, get_base(rig, 0), 1);
+	KUNIT_EXPECT_EQ(test, vpin_rig_resume(rig), 0);
+	vpin_rig_serve(rig, 0, 2);
+	KUNIT_EXPECT_EQ(test, vpin_rig_get_base(rig, 0), 1);
 }
 
 /* A map that failed meanwhile: it does not wake, and can be tried again. */
@@ -268,17 +237,17 @@ static void resume_with_a_failed_map(struct kunit *test)
 	struct vpin_snap *good;
 
 	vpin_rig_run(rig, 8, 0);
-	KUNIT_EXPECT_EQ(test, suspend(rig), 0);
+	KUNIT_EXPECT_EQ(test, vpin_rig_suspend(rig), 0);
 	good = vpin_snap_get(rig->guest->snap);
 	vpin_guest_map_failed(rig->guest, 0x100000, SZ_4K);
 	vpin_rig_see(rig, rig->guest->snap);
-	KUNIT_EXPECT_EQ(test, resume(rig), -EFAULT);
+	KUNIT_EXPECT_EQ(test, vpin_rig_resume(rig), -EFAULT);
 	KUNIT_EXPECT_EQ(test, fake->nr_started, 2U);
 	vpin_rig_see(rig, good);
 	vpin_snap_put(good);
-	KUNIT_EXPECT_EQ(test, resume(rig), 0);
+	KUNIT_EXPECT_EQ(test, vpin_rig_resume(rig), 0);
 	KUNIT_EXPECT_EQ(test, fake->nr_started, 4U);
-	serve(test, rig, 0, 1);
+	vpin_rig_serve(rig, 0, 1);
 }
 
 /* A reset in each state: running, suspended, half set up. */
@@ -291,15 +260,15 @@ static void reset_forgets_all(struct kunit *test)
 	for (i = 0; i < 3; i++) {
 		struct vpin_vq *vq = &rig->dev->vqs[0];
 
-		KUNIT_EXPECT_EQ(test, set_features(rig, FAKE_FEATURES), 0);
+		KUNIT_EXPECT_EQ(test, vpin_rig_set_features(rig, FAKE_FEATURES), 0);
 		vpin_rig_run(rig, 8, 5);
-		serve(test, rig, 0, 1);
+		vpin_rig_serve(rig, 0, 1);
 		if (i == 1)
-			KUNIT_EXPECT_EQ(test, suspend(rig), 0);
+			KUNIT_EXPECT_EQ(test, vpin_rig_suspend(rig), 0);
 		KUNIT_EXPECT_EQ(test, vpin_rig_status(rig, 0), 0);
 		KUNIT_EXPECT_EQ(test, vpin_rig_get_status(rig), 0);
 		KUNIT_EXPECT_EQ(test, rig->dev->features, 0ULL);
-		KUNIT_EXPECT_EQ(test, get_base(rig, 0), 0);
+		KUNIT_EXPECT_EQ(test, vpin_rig_get_base(rig, 0), 0);
 		KUNIT_EXPECT_FALSE(test, vq->enabled);
 		KUNIT_EXPECT_EQ(test, vq->num, 0);
 		KUNIT_EXPECT_EQ(test, fake->nr_started, fake->nr_stopped);
@@ -348,16 +317,17 @@ static int reset(struct vpin_rig *rig)
 
 static int disable(struct vpin_rig *rig)
 {
-	return LOCKED(rig, vpin_vq_enable(&rig->dev->vqs[0], false));
+	return vpin_rig_enable(rig, 0, false);
 }
 
 static const struct {
 	const char *name;
 	int (*fn)(struct vpin_rig *rig);
 } drain_cases[] = {
-	{ "suspend", suspend }, { "reset", reset }, { "disable", disable },
+	{ "suspend", vpin_rig_suspend },
+	{ "reset", reset },
+	{ "disable", disable },
 };
-
 KUNIT_ARRAY_PARAM_DESC(drain, drain_cases, name);
 
 /*
@@ -376,11 +346,11 @@ static void stop_waits_for_what_is_in_flight(struct kunit *test)
 	fake->hold = true;
 	vpin_rig_run(rig, 8, 0);
 	for (i = 0; i < 3; i++) {
-		vpin_driver_desc(driver, i, GUEST_BUF, i + 1, D_WRITE, 0);
+		vpin_rig_chain(rig, 0, i, i + 1);
 		vpin_driver_offer(driver, i);
 	}
 	vpin_rig_kick(rig, 0);
-	KUNIT_ASSERT_TRUE(test, WAIT_UNTIL(READ_ONCE(fake->nr_held) == 3));
+	KUNIT_ASSERT_TRUE(test, vpin_fake_held(fake, 3));
 
 	init_completion(&waiter.done);
 	INIT_WORK_ONSTACK(&waiter.work, waiter_run);
@@ -421,17 +391,16 @@ static void stop_races_with_the_last_end(struct kunit *test)
 
 	fake->hold = true;
 	vpin_rig_run(rig, 8, 0);
-	vpin_driver_desc(&rig->drivers[0], 0, GUEST_BUF, 1, D_WRITE, 0);
+	vpin_rig_chain(rig, 0, 0, 1);
 	INIT_WORK_ONSTACK(&waiter.work, release_all);
 	for (i = 1; i <= 200; i++) {
-		vpin_driver_offer(&rig->drivers[0], 0);
-		vpin_rig_kick(rig, 0);
-		KUNIT_ASSERT_TRUE(test, WAIT_UNTIL(READ_ONCE(fake->nr_held) == 1));
+		vpin_rig_offer(rig, 0, 0, 1);
+		KUNIT_ASSERT_TRUE(test, vpin_fake_held(fake, 1));
 		queue_work(system_unbound_wq, &waiter.work);
-		KUNIT_EXPECT_EQ(test, suspend(rig), 0);
+		KUNIT_EXPECT_EQ(test, vpin_rig_suspend(rig), 0);
 		flush_work(&waiter.work);
-		KUNIT_EXPECT_EQ(test, get_base(rig, 0), i);
-		KUNIT_EXPECT_EQ(test, resume(rig), 0);
+		KUNIT_EXPECT_EQ(test, vpin_rig_get_base(rig, 0), i);
+		KUNIT_EXPECT_EQ(test, vpin_rig_resume(rig), 0);
 	}
 	destroy_work_on_stack(&waiter.work);
 	KUNIT_EXPECT_EQ(test, fake->nr_ended, 200U);
@@ -447,13 +416,10 @@ static void destroy_waits_for_what_is_in_flight(struct kunit *test)
 	fake->hold = true;
 	vpin_rig_run(rig, 8, 0);
 	for (q = 0; q < RIG_QUEUES; q++) {
-		vpin_driver_desc(&rig->drivers[q], 0, GUEST_BUF, 1, D_WRITE, 0);
-		vpin_driver_offer(&rig->drivers[q], 0);
-		vpin_driver_offer(&rig->drivers[q], 0);
-		vpin_driver_offer(&rig->drivers[q], 0);
-		vpin_rig_kick(rig, q);
+		vpin_rig_chain(rig, q, 0, 1);
+		vpin_rig_offer(rig, q, 0, 3);
 	}
-	KUNIT_ASSERT_TRUE(test, WAIT_UNTIL(READ_ONCE(fake->nr_held) == 6));
+	KUNIT_ASSERT_TRUE(test, vpin_fake_held(fake, 6));
 	vpin_fake_release(fake, 6);
 	vpin_dev_destroy(rig->dev);
 	rig->dev = NULL;

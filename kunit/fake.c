@@ -143,6 +143,22 @@ static const struct vpin_dev_type vpin_fake_type = {
 	.vq_end = vpin_fake_vq_end,
 };
 
+/* Waits until @nr requests are in flight.  Return: whether they are. */
+bool vpin_fake_held(struct vpin_fake *fake, unsigned int nr)
+{
+	return WAIT_UNTIL(READ_ONCE(fake->nr_held) == nr);
+}
+
+/* Starts both queues, and has @nr times head 0 of queue 0 in flight. */
+void vpin_fake_run_held(struct vpin_fake *fake, u16 num, u16 nr)
+{
+	fake->hold = true;
+	vpin_rig_run(&fake->rig, num, 0);
+	vpin_rig_chain(&fake->rig, 0, 0, 1);
+	vpin_rig_offer(&fake->rig, 0, 0, nr);
+	KUNIT_ASSERT_TRUE(fake->rig.test, vpin_fake_held(fake, nr));
+}
+
 /* Ends up to @max of the requests that are held.  Return: how many. */
 unsigned int vpin_fake_release(struct vpin_fake *fake, unsigned int max)
 {

@@ -55,6 +55,8 @@ struct vpin_fake {
 int vpin_fake_init(struct kunit *test);
 void vpin_fake_exit(struct kunit *test);
 
+void vpin_fake_run_held(struct vpin_fake *fake, u16 num, u16 nr);
+bool vpin_fake_held(struct vpin_fake *fake, unsigned int nr);
 unsigned int vpin_fake_release(struct vpin_fake *fake, unsigned int max);
 
 #endif /* _VPIN_KUNIT_FAKE_H */

@@ -142,7 +142,6 @@ static const struct remove_case remove_cases[] = {
 	{ "the last one", 0x21000, U64_MAX, 3 },
 	{ "all", 0, U64_MAX, 0 },
 };
-
 KUNIT_ARRAY_PARAM_DESC(remove, remove_cases, name);
 
 /* A range that is touched goes whole, as vhost-vdpa does it. */
@@ -271,7 +270,6 @@ static const struct layout_case layout_cases[] = {
 	{ "pairs from 4095", VPIN_GUEST_PAIRS, 4095 },
 	{ "pairs from the second page", VPIN_GUEST_PAIRS, SZ_4K },
 };
-
 KUNIT_ARRAY_PARAM_DESC(layout, layout_cases, name);
 
 #define AT	0x123456789000ULL
@@ -476,7 +474,6 @@ static const struct check_case check_cases[] = {
 	{ "h09 write to write-only", GUEST_WO, SZ_4K, VPIN_PERM_WRITE, 0 },
 	{ "h09 read of write-only", GUEST_WO, 1, VPIN_PERM_READ, -EFAULT },
 };
-
 KUNIT_ARRAY_PARAM_DESC(check, check_cases, name);
 
 /* The check, and the copy that does the same, agree. */
@@ -620,7 +617,6 @@ static const struct window_case window_cases[] = {
 	{ "pages shifted, from inside", 0x50ff0, SZ_4K, 0 },
 	{ "ranges that meet inside of a page", 0x51f00, SZ_4K, -EFAULT },
 };
-
 KUNIT_ARRAY_PARAM_DESC(window, window_cases, name);
 
 static void window_over_scattered_memory(struct kunit *test)

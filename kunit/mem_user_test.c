@@ -227,7 +227,6 @@ static const struct map_case map_cases[] = {
 	{ "to read only", GPA + SZ_1M, SZ_4K, VPIN_PERM_READ, 0 },
 	{ "to write only", GPA + SZ_1M, SZ_4K, VPIN_PERM_WRITE, 0 },
 };
-
 KUNIT_ARRAY_PARAM_DESC(map, map_cases, name);
 
 /* What is refused is not charged, and is no failed map, either. */
@@ -461,7 +460,6 @@ static const struct pin_case pin_cases[] = {
 	{ "page 0", 0, SZ_4K, -EFAULT },
 	{ "into the kernel's half", SZ_4K, 0xffff888000000000, -EFAULT },
 };
-
 KUNIT_ARRAY_PARAM_DESC(pin, pin_cases, name);
 
 static void pin_of_what_is_no_user_memory(struct kunit *test)

@@ -16,6 +16,16 @@ void vpin_rig_see(struct vpin_rig *rig, struct vpin_snap *snap)
 	mutex_unlock(&dev->lock);
 }
 
+/* As if all were unmapped. */
+void vpin_rig_see_nothing(struct vpin_rig *rig)
+{
+	struct vpin_snap *empty = vpin_snap_empty();
+
+	KUNIT_ASSERT_FALSE(rig->test, IS_ERR(empty));
+	vpin_rig_see(rig, empty);
+	vpin_snap_put(empty);
+}
+
 /**
  * vpin_rig_init - a device of a type, with a guest
  * @rig: the rig, zeroed but for @rig->args.flags
@@ -56,18 +66,41 @@ void vpin_rig_exit(struct vpin_rig *rig)
 		vpin_guest_destroy(rig->guest);
 }
 
+/* Tells the device how large @driver's ring is and where. */
+int vpin_rig_set_ring(struct vpin_rig *rig, u16 q,
+		      const struct vpin_driver *driver)
+{
+	struct vpin_vq *vq = &rig->dev->vqs[q];
+
+	return LOCKED(rig, vpin_vq_set_num(vq, driver->num)) ?:
+	       LOCKED(rig, vpin_vq_set_addr(vq, driver->desc, driver->avail,
+					    driver->used));
+}
+
+int vpin_rig_enable(struct vpin_rig *rig, u16 q, bool on)
+{
+	return LOCKED(rig, vpin_vq_enable(&rig->dev->vqs[q], on));
+}
+
 /* Sets up a queue and enables it.  Return: what the device says. */
 int vpin_rig_vq(struct vpin_rig *rig, u16 q, u16 num, u16 base)
 {
 	struct vpin_driver *driver = &rig->drivers[q];
-	struct vpin_vq *vq = &rig->dev->vqs[q];
 
 	vpin_driver_init(driver, rig->guest, RIG_RING(q), num, base);
-	return LOCKED(rig, vpin_vq_set_num(vq, num)) ?:
-	       LOCKED(rig, vpin_vq_set_addr(vq, driver->desc, driver->avail,
-					    driver->used)) ?:
-	       LOCKED(rig, vpin_vq_set_base(vq, base)) ?:
-	       LOCKED(rig, vpin_vq_enable(vq, true));
+	return vpin_rig_set_ring(rig, q, driver) ?:
+	       LOCKED(rig, vpin_vq_set_base(&rig->dev->vqs[q], base)) ?:
+	       vpin_rig_enable(rig, q, true);
+}
+
+u16 vpin_rig_get_base(struct vpin_rig *rig, u16 q)
+{
+	return LOCKED(rig, vpin_vq_get_base(&rig->dev->vqs[q]));
+}
+
+int vpin_rig_set_features(struct vpin_rig *rig, u64 features)
+{
+	return LOCKED(rig, vpin_dev_set_features(rig->dev, features));
 }
 
 int vpin_rig_status(struct vpin_rig *rig, u8 status)
@@ -80,6 +113,16 @@ u8 vpin_rig_get_status(struct vpin_rig *rig)
 	return LOCKED(rig, vpin_dev_get_status(rig->dev));
 }
 
+int vpin_rig_suspend(struct vpin_rig *rig)
+{
+	return LOCKED(rig, vpin_dev_suspend(rig->dev));
+}
+
+int vpin_rig_resume(struct vpin_rig *rig)
+{
+	return LOCKED(rig, vpin_dev_resume(rig->dev));
+}
+
 /* Starts the device with both queues of @num entries from @base on. */
 void vpin_rig_run(struct vpin_rig *rig, u16 num, u16 base)
 {
@@ -90,6 +133,12 @@ void vpin_rig_run(struct vpin_rig *rig, u16 num, u16 base)
 	KUNIT_ASSERT_EQ(rig->test, vpin_rig_status(rig, RIG_RUNNING), 0);
 }
 
+/* Descriptor @head of queue @q: a chain of @len writable bytes. */
+void vpin_rig_chain(struct vpin_rig *rig, u16 q, u16 head, u32 len)
+{
+	vpin_driver_desc(&rig->drivers[q], head, GUEST_BUF, len, D_WRITE, 0);
+}
+
 /* Kicks a queue that runs. */
 void vpin_rig_kick(struct vpin_rig *rig, u16 q)
 {
@@ -98,8 +147,25 @@ void vpin_rig_kick(struct vpin_rig *rig, u16 q)
 	vpin_worker_queue(vq->worker, &vq->work);
 }
 
+/* Offers @nr times @head and kicks once. */
+void vpin_rig_offer(struct vpin_rig *rig, u16 q, u16 head, u16 nr)
+{
+	while (nr--)
+		vpin_driver_offer(&rig->drivers[q], head);
+	vpin_rig_kick(rig, q);
+}
+
 /* Waits until the device has used all up to @idx.  Return: whether it has. */
 bool vpin_rig_used(struct vpin_rig *rig, u16 q, u16 idx)
 {
 	return WAIT_UNTIL(vpin_driver_used_idx(&rig->drivers[q]) == idx);
+}
+
+/* Offers @nr chains of one writable byte to queue @q and waits for them. */
+void vpin_rig_serve(struct vpin_rig *rig, u16 q, u16 nr)
+{
+	vpin_rig_chain(rig, q, 0, 1);
+	vpin_rig_offer(rig, q, 0, nr);
+	KUNIT_EXPECT_TRUE(rig->test,
+			  vpin_rig_used(rig, q, rig->drivers[q].idx));
 }

@@ -42,13 +42,27 @@ int vpin_rig_init(struct vpin_rig *rig, struct kunit *test,
 		  const struct vpin_dev_type *type, struct file *backend);
 void vpin_rig_exit(struct vpin_rig *rig);
 
+/* As a VMM. */
+int vpin_rig_set_ring(struct vpin_rig *rig, u16 q,
+		      const struct vpin_driver *driver);
+int vpin_rig_enable(struct vpin_rig *rig, u16 q, bool on);
 int vpin_rig_vq(struct vpin_rig *rig, u16 q, u16 num, u16 base);
+u16 vpin_rig_get_base(struct vpin_rig *rig, u16 q);
+int vpin_rig_set_features(struct vpin_rig *rig, u64 features);
 int vpin_rig_status(struct vpin_rig *rig, u8 status);
 u8 vpin_rig_get_status(struct vpin_rig *rig);
+int vpin_rig_suspend(struct vpin_rig *rig);
+int vpin_rig_resume(struct vpin_rig *rig);
 void vpin_rig_run(struct vpin_rig *rig, u16 num, u16 base);
 void vpin_rig_see(struct vpin_rig *rig, struct vpin_snap *snap);
+void vpin_rig_see_nothing(struct vpin_rig *rig);
+
+/* As a driver. */
+void vpin_rig_chain(struct vpin_rig *rig, u16 q, u16 head, u32 len);
 void vpin_rig_kick(struct vpin_rig *rig, u16 q);
+void vpin_rig_offer(struct vpin_rig *rig, u16 q, u16 head, u16 nr);
 bool vpin_rig_used(struct vpin_rig *rig, u16 q, u16 idx);
+void vpin_rig_serve(struct vpin_rig *rig, u16 q, u16 nr);
 
 /* A call of the device's or a queue's, with the device locked. */
 #define LOCKED(rig, call) ({ \

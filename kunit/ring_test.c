@@ -491,7 +491,6 @@ static const struct avail_case avail_cases[] = {
 	{ "h12_backwards_around_the_wrap", 0, 65535 },
 	{ "h12_backwards_to_0", 65535, 0xfffe },
 };
-
 KUNIT_ARRAY_PARAM_DESC(avail, avail_cases, name);
 
 static void h12_avail_out_of_range(struct kunit *test)

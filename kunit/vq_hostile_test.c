@@ -14,29 +14,10 @@
 
 #define NUM	8
 
-/* Descriptor @head of queue @q: a chain of @len writable bytes. */
-static void chain(struct vpin_rig *rig, u16 q, u16 head, u32 len)
-{
-	vpin_driver_desc(&rig->drivers[q], head, GUEST_BUF, len, D_WRITE, 0);
-}
-
 /* A chain that points at itself. */
 static void bad_chain(struct vpin_rig *rig, u16 q, u16 head)
 {
 	vpin_driver_desc(&rig->drivers[q], head, GUEST_BUF, 1, D_NEXT, head);
-}
-
-/* Offers @nr times @head and kicks once. */
-static void offer(struct vpin_rig *rig, u16 q, u16 head, u16 nr)
-{
-	while (nr--)
-		vpin_driver_offer(&rig->drivers[q], head);
-	vpin_rig_kick(rig, q);
-}
-
-static int enable(struct vpin_rig *rig, u16 q, bool on)
-{
-	return LOCKED(rig, vpin_vq_enable(&rig->dev->vqs[q], on));
 }
 
 /* The ring that broke says so, and nothing else suffers. */
@@ -54,16 +35,12 @@ static void check_broken(struct kunit *test, u16 q, u16 used)
 	msleep(20);
 	KUNIT_EXPECT_EQ(test, vpin_driver_used_idx(&rig->drivers[q]), used);
 	/* The other queue is served. */
-	chain(rig, !q, 0, 1);
-	offer(rig, !q, 0, 2);
-	KUNIT_EXPECT_TRUE(test, vpin_rig_used(rig, !q, rig->drivers[!q].idx));
+	vpin_rig_serve(rig, !q, 2);
 	/* The device stops and starts over. */
 	KUNIT_EXPECT_EQ(test, vpin_rig_status(rig, 0), 0);
 	KUNIT_EXPECT_EQ(test, vpin_rig_get_status(rig), 0);
 	vpin_rig_run(rig, NUM, 0);
-	chain(rig, q, 0, 1);
-	offer(rig, q, 0, 2);
-	KUNIT_EXPECT_TRUE(test, vpin_rig_used(rig, q, 2));
+	vpin_rig_serve(rig, q, 2);
 	KUNIT_EXPECT_EQ(test, vpin_rig_get_status(rig), RIG_RUNNING);
 }
 
@@ -74,10 +51,10 @@ static void h03_avail_entry_out_of_range(struct kunit *test)
 	struct vpin_rig *rig = &fake->rig;
 
 	vpin_rig_run(rig, NUM, 0);
-	chain(rig, 0, 0, 1);
+	vpin_rig_chain(rig, 0, 0, 1);
 	vpin_driver_put(&rig->drivers[0], 0);
 	vpin_driver_put(&rig->drivers[0], 0);
-	offer(rig, 0, NUM, 1);
+	vpin_rig_offer(rig, 0, NUM, 1);
 	KUNIT_EXPECT_TRUE(test, vpin_rig_used(rig, 0, 2));
 	check_broken(test, 0, 2);
 }
@@ -94,7 +71,6 @@ static const struct idx_case idx_cases[] = {
 	{ "h12_backwards_by_1", 0, 65535 },
 	{ "h12_half_way_around", 7, 32768 },
 };
-
 KUNIT_ARRAY_PARAM_DESC(idx, idx_cases, name);
 
 static void h12_avail_index_latches_the_queue(struct kunit *test)
@@ -104,9 +80,7 @@ static void h12_avail_index_latches_the_queue(struct kunit *test)
 	struct vpin_rig *rig = &fake->rig;
 
 	vpin_rig_run(rig, NUM, c->base);
-	chain(rig, 1, 0, 1);
-	offer(rig, 1, 0, 1);
-	KUNIT_EXPECT_TRUE(test, vpin_rig_used(rig, 1, c->base + 1));
+	vpin_rig_serve(rig, 1, 1);
 	vpin_driver_set_idx(&rig->drivers[1], c->base + 1 + c->ahead);
 	vpin_rig_kick(rig, 1);
 	check_broken(test, 1, c->base + 1);
@@ -149,8 +123,7 @@ static void h10_driver_scribbles_over_its_chains(struct kunit *test)
 	struct scribbler s = { .rig = rig };
 	unsigned int i, done = 0;
 
-	KUNIT_EXPECT_EQ(test, LOCKED(rig, vpin_dev_set_features(rig->dev,
-								U64_MAX)), 0);
+	KUNIT_EXPECT_EQ(test, vpin_rig_set_features(rig, U64_MAX), 0);
 	vpin_rig_run(rig, NUM, 0);
 	INIT_WORK_ONSTACK(&s.work, scribble);
 	queue_work(system_unbound_wq, &s.work);
@@ -179,7 +152,7 @@ static void h12_avail_ahead_by_size(struct kunit *test)
 
 	vpin_rig_run(rig, NUM, 65532);
 	for (i = 0; i < NUM; i++) {
-		chain(rig, 0, i, 1);
+		vpin_rig_chain(rig, 0, i, 1);
 		vpin_driver_put(&rig->drivers[0], i);
 	}
 	vpin_driver_set_idx(&rig->drivers[0], rig->drivers[0].idx);
@@ -194,17 +167,13 @@ static void h12_broken_with_requests_in_flight(struct kunit *test)
 	struct vpin_fake *fake = test->priv;
 	struct vpin_rig *rig = &fake->rig;
 
-	fake->hold = true;
-	vpin_rig_run(rig, NUM, 0);
-	chain(rig, 0, 0, 1);
-	offer(rig, 0, 0, 3);
-	KUNIT_ASSERT_TRUE(test, WAIT_UNTIL(READ_ONCE(fake->nr_held) == 3));
+	vpin_fake_run_held(fake, NUM, 3);
 	vpin_driver_set_idx(&rig->drivers[0], 100);
 	vpin_rig_kick(rig, 0);
 	KUNIT_EXPECT_TRUE(test, WAIT_UNTIL(READ_ONCE(rig->dev->vqs[0].broken)));
 	vpin_fake_release(fake, 3);
 	KUNIT_EXPECT_TRUE(test, vpin_rig_used(rig, 0, 3));
-	KUNIT_EXPECT_EQ(test, LOCKED(rig, vpin_dev_suspend(rig->dev)), 0);
+	KUNIT_EXPECT_EQ(test, vpin_rig_suspend(rig), 0);
 	KUNIT_EXPECT_EQ(test, fake->nr_stopped, 2U);
 }
 
@@ -218,20 +187,16 @@ static void h13_the_same_head_many_times(struct kunit *test)
 	struct vpin_rig *rig = &fake->rig;
 	unsigned int i;
 
-	fake->hold = true;
-	vpin_rig_run(rig, NUM, 0);
-	chain(rig, 0, 0, 1);
-	offer(rig, 0, 0, NUM);
-	KUNIT_ASSERT_TRUE(test, WAIT_UNTIL(READ_ONCE(fake->nr_held) == NUM));
-	offer(rig, 0, 0, NUM);
+	vpin_fake_run_held(fake, NUM, NUM);
+	vpin_rig_offer(rig, 0, 0, NUM);
 	msleep(20);
 	KUNIT_EXPECT_EQ(test, fake->nr_taken, (unsigned int)NUM);
 	for (i = 0; i < NUM; i++)
 		vpin_fake_release(fake, 1);
-	KUNIT_EXPECT_TRUE(test, WAIT_UNTIL(READ_ONCE(fake->nr_held) == NUM));
-	offer(rig, 0, 0, 4);
+	KUNIT_EXPECT_TRUE(test, vpin_fake_held(fake, NUM));
+	vpin_rig_offer(rig, 0, 0, 4);
 	vpin_fake_release(fake, NUM);
-	KUNIT_EXPECT_TRUE(test, WAIT_UNTIL(READ_ONCE(fake->nr_held) == 4));
+	KUNIT_EXPECT_TRUE(test, vpin_fake_held(fake, 4));
 	vpin_fake_release(fake, 4);
 	KUNIT_EXPECT_TRUE(test, vpin_rig_used(rig, 0, 20));
 	KUNIT_EXPECT_EQ(test, fake->nr_taken, 20U);
@@ -245,20 +210,15 @@ static void h14_two_queues_on_one_ring(struct kunit *test)
 {
 	struct vpin_fake *fake = test->priv;
 	struct vpin_rig *rig = &fake->rig;
-	struct vpin_driver *driver = &rig->drivers[0];
-	struct vpin_vq *vq = &rig->dev->vqs[1];
 	unsigned int i;
 
 	KUNIT_EXPECT_EQ(test, vpin_rig_vq(rig, 0, NUM, 0), 0);
-	KUNIT_EXPECT_EQ(test, LOCKED(rig, vpin_vq_set_num(vq, NUM)), 0);
-	KUNIT_EXPECT_EQ(test, LOCKED(rig, vpin_vq_set_addr(vq, driver->desc,
-							   driver->avail,
-							   driver->used)), 0);
-	KUNIT_EXPECT_EQ(test, enable(rig, 1, true), 0);
+	KUNIT_EXPECT_EQ(test, vpin_rig_set_ring(rig, 1, &rig->drivers[0]), 0);
+	KUNIT_EXPECT_EQ(test, vpin_rig_enable(rig, 1, true), 0);
 	KUNIT_EXPECT_EQ(test, vpin_rig_status(rig, RIG_RUNNING), 0);
-	chain(rig, 0, 0, 1);
+	vpin_rig_chain(rig, 0, 0, 1);
 	for (i = 0; i < 100; i++) {
-		offer(rig, 0, 0, 1);
+		vpin_rig_offer(rig, 0, 0, 1);
 		vpin_rig_kick(rig, 1);
 		KUNIT_ASSERT_TRUE(test, vpin_rig_used(rig, 0, i + 1));
 	}
@@ -266,21 +226,30 @@ static void h14_two_queues_on_one_ring(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, vpin_rig_status(rig, 0), 0);
 }
 
-/* H15: 200 chains are more than one turn's: other items get theirs between. */
-static void h15_a_turn_has_a_budget(struct kunit *test)
+/* 200 times head 0, known to the device all at once, and how it takes them. */
+static void check_budget(struct kunit *test)
 {
 	struct vpin_fake *fake = test->priv;
 	struct vpin_rig *rig = &fake->rig;
 	unsigned int i;
 
-	vpin_rig_run(rig, RIG_NUM_MAX, 0);
-	chain(rig, 0, 0, 1);
 	for (i = 0; i < 200; i++)
 		vpin_driver_put(&rig->drivers[0], 0);
 	vpin_driver_set_idx(&rig->drivers[0], 200);
 	vpin_rig_kick(rig, 0);
 	KUNIT_EXPECT_TRUE(test, vpin_rig_used(rig, 0, 200));
 	KUNIT_EXPECT_EQ(test, fake->most_taken, (unsigned int)VPIN_VQ_BUDGET);
+}
+
+/* H15: 200 chains are more than one turn's: other items get theirs between. */
+static void h15_a_turn_has_a_budget(struct kunit *test)
+{
+	struct vpin_fake *fake = test->priv;
+	struct vpin_rig *rig = &fake->rig;
+
+	vpin_rig_run(rig, RIG_NUM_MAX, 0);
+	vpin_rig_chain(rig, 0, 0, 1);
+	check_budget(test);
 	KUNIT_EXPECT_EQ(test, fake->nr_taken, 200U);
 }
 
@@ -289,16 +258,10 @@ static void h15_bad_chains_cost_budget(struct kunit *test)
 {
 	struct vpin_fake *fake = test->priv;
 	struct vpin_rig *rig = &fake->rig;
-	unsigned int i;
 
 	vpin_rig_run(rig, RIG_NUM_MAX, 0);
 	bad_chain(rig, 0, 0);
-	for (i = 0; i < 200; i++)
-		vpin_driver_put(&rig->drivers[0], 0);
-	vpin_driver_set_idx(&rig->drivers[0], 200);
-	vpin_rig_kick(rig, 0);
-	KUNIT_EXPECT_TRUE(test, vpin_rig_used(rig, 0, 200));
-	KUNIT_EXPECT_EQ(test, fake->most_taken, (unsigned int)VPIN_VQ_BUDGET);
+	check_budget(test);
 	KUNIT_EXPECT_EQ(test, fake->nr_bad, 200U);
 }
 
@@ -309,15 +272,13 @@ static void h15_endless_producer(struct kunit *test)
 	struct vpin_rig *rig = &fake->rig;
 
 	vpin_rig_run(rig, NUM, 0);
-	chain(rig, 1, 0, 1);
-	offer(rig, 1, 0, 3);
-	KUNIT_EXPECT_TRUE(test, vpin_rig_used(rig, 1, 3));
+	vpin_rig_serve(rig, 1, 3);
 
 	WRITE_ONCE(fake->endless, true);
-	chain(rig, 0, 0, 1);
-	offer(rig, 0, 0, NUM);
+	vpin_rig_chain(rig, 0, 0, 1);
+	vpin_rig_offer(rig, 0, 0, NUM);
 	KUNIT_EXPECT_TRUE(test, WAIT_UNTIL(READ_ONCE(fake->nr_taken) > 1000));
-	KUNIT_EXPECT_EQ(test, LOCKED(rig, vpin_dev_suspend(rig->dev)), 0);
+	KUNIT_EXPECT_EQ(test, vpin_rig_suspend(rig), 0);
 	KUNIT_EXPECT_EQ(test, fake->nr_stopped, 2U);
 	KUNIT_EXPECT_EQ(test, fake->nr_taken, fake->nr_ended);
 }
@@ -351,9 +312,7 @@ static void h16_100000_bad_chains(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, rig->dev->vqs[0].nr_bad_chains, 100000ULL);
 	KUNIT_EXPECT_EQ(test, vpin_rig_get_status(rig), RIG_RUNNING);
 	/* And it still does what it is for. */
-	chain(rig, 0, 0, 1);
-	offer(rig, 0, 0, 1);
-	KUNIT_EXPECT_TRUE(test, vpin_rig_used(rig, 0, done + 1));
+	vpin_rig_serve(rig, 0, 1);
 	KUNIT_EXPECT_EQ(test, vpin_driver_used_len(driver, done), 1U);
 }
 
@@ -404,14 +363,14 @@ static void h17_kicks_at_any_time(struct kunit *test)
 	set_kick(rig, 0, file);
 	bell_ring(wqh);
 	vpin_rig_run(rig, NUM, 0);
-	chain(rig, 0, 0, 1);
+	vpin_rig_chain(rig, 0, 0, 1);
 	vpin_driver_offer(&rig->drivers[0], 0);
 	bell_ring(wqh);
 	KUNIT_EXPECT_TRUE(test, vpin_rig_used(rig, 0, 1));
 
-	KUNIT_EXPECT_EQ(test, LOCKED(rig, vpin_dev_suspend(rig->dev)), 0);
+	KUNIT_EXPECT_EQ(test, vpin_rig_suspend(rig), 0);
 	bell_ring(wqh);
-	KUNIT_EXPECT_EQ(test, LOCKED(rig, vpin_dev_resume(rig->dev)), 0);
+	KUNIT_EXPECT_EQ(test, vpin_rig_resume(rig), 0);
 	vpin_driver_offer(&rig->drivers[0], 0);
 	bell_ring(wqh);
 	KUNIT_EXPECT_TRUE(test, vpin_rig_used(rig, 0, 2));
@@ -432,7 +391,7 @@ static void h17_kick_replaced_while_running(struct kunit *test)
 	vpin_rig_run(rig, NUM, 0);
 	old = bell_init(test, &file);
 	set_kick(rig, 0, file);
-	chain(rig, 0, 0, 1);
+	vpin_rig_chain(rig, 0, 0, 1);
 	vpin_driver_offer(&rig->drivers[0], 0);
 	new = bell_init(test, &file);
 	set_kick(rig, 0, file);
@@ -462,7 +421,7 @@ static void h17_1000000_kicks(struct kunit *test)
 		if (!(i % 1024))
 			cond_resched();
 	}
-	chain(rig, 0, 0, 1);
+	vpin_rig_chain(rig, 0, 0, 1);
 	vpin_driver_offer(&rig->drivers[0], 0);
 	bell_ring(wqh);
 	KUNIT_EXPECT_TRUE(test, vpin_rig_used(rig, 0, 1));

@@ -8,25 +8,6 @@
 
 #define NUM	8
 
-/* Descriptor @head of queue @q: a chain of @len writable bytes. */
-static void chain(struct vpin_rig *rig, u16 q, u16 head, u32 len)
-{
-	vpin_driver_desc(&rig->drivers[q], head, GUEST_BUF, len, D_WRITE, 0);
-}
-
-/* Offers @nr times @head and kicks once. */
-static void offer(struct vpin_rig *rig, u16 q, u16 head, u16 nr)
-{
-	while (nr--)
-		vpin_driver_offer(&rig->drivers[q], head);
-	vpin_rig_kick(rig, q);
-}
-
-static int enable(struct vpin_rig *rig, u16 q, bool on)
-{
-	return LOCKED(rig, vpin_vq_enable(&rig->dev->vqs[q], on));
-}
-
 /* A power of two, up to what the device offers: 256. */
 static void set_num_takes_powers_of_two(struct kunit *test)
 {
@@ -56,10 +37,10 @@ static void set_base_has_16_bits(struct kunit *test)
 	struct vpin_vq *vq = &rig->dev->vqs[0];
 
 	KUNIT_EXPECT_EQ(test, LOCKED(rig, vpin_vq_set_base(vq, 65535)), 0);
-	KUNIT_EXPECT_EQ(test, LOCKED(rig, vpin_vq_get_base(vq)), 65535);
+	KUNIT_EXPECT_EQ(test, vpin_rig_get_base(rig, 0), 65535);
 	KUNIT_EXPECT_EQ(test, LOCKED(rig, vpin_vq_set_base(vq, 65536)), -EINVAL);
 	KUNIT_EXPECT_EQ(test, LOCKED(rig, vpin_vq_set_base(vq, U32_MAX)), -EINVAL);
-	KUNIT_EXPECT_EQ(test, LOCKED(rig, vpin_vq_get_base(vq)), 65535);
+	KUNIT_EXPECT_EQ(test, vpin_rig_get_base(rig, 0), 65535);
 }
 
 struct addr_case {
@@ -132,12 +113,12 @@ static void start_checks_the_layout(struct kunit *test)
 	const struct addr_case *c = test->param_value;
 	struct vpin_fake *fake = test->priv;
 	struct vpin_rig *rig = &fake->rig;
-	struct vpin_vq *vq = &rig->dev->vqs[0];
+	struct vpin_driver driver = {
+		.num = NUM, .desc = c->desc, .avail = c->avail, .used = c->used,
+	};
 
-	KUNIT_EXPECT_EQ(test, LOCKED(rig, vpin_vq_set_num(vq, NUM)), 0);
-	KUNIT_EXPECT_EQ(test, LOCKED(rig, vpin_vq_set_addr(vq, c->desc, c->avail,
-							   c->used)), 0);
-	KUNIT_EXPECT_EQ(test, enable(rig, 0, true), 0);
+	KUNIT_EXPECT_EQ(test, vpin_rig_set_ring(rig, 0, &driver), 0);
+	KUNIT_EXPECT_EQ(test, vpin_rig_enable(rig, 0, true), 0);
 	KUNIT_EXPECT_EQ(test, vpin_rig_status(rig, RIG_RUNNING), c->want);
 	KUNIT_EXPECT_EQ(test, fake->nr_started, c->want ? 0U : 1U);
 }
@@ -151,7 +132,7 @@ static void start_without_a_size(struct kunit *test)
 
 	KUNIT_EXPECT_EQ(test, LOCKED(rig, vpin_vq_set_addr(vq, 0x10000, 0x11000,
 							   0x12000)), 0);
-	KUNIT_EXPECT_EQ(test, enable(rig, 0, true), 0);
+	KUNIT_EXPECT_EQ(test, vpin_rig_enable(rig, 0, true), 0);
 	KUNIT_EXPECT_EQ(test, vpin_rig_status(rig, RIG_RUNNING), -EINVAL);
 	KUNIT_EXPECT_EQ(test, vpin_rig_get_status(rig), 0);
 }
@@ -162,7 +143,7 @@ static void start_without_addresses(struct kunit *test)
 	struct vpin_fake *fake = test->priv;
 	struct vpin_rig *rig = &fake->rig;
 
-	KUNIT_EXPECT_EQ(test, enable(rig, 1, true), 0);
+	KUNIT_EXPECT_EQ(test, vpin_rig_enable(rig, 1, true), 0);
 	KUNIT_EXPECT_EQ(test, vpin_rig_vq(rig, 0, NUM, 0), 0);
 	KUNIT_EXPECT_EQ(test, vpin_rig_status(rig, RIG_RUNNING), 0);
 	KUNIT_EXPECT_EQ(test, fake->nr_started, 1U);
@@ -181,11 +162,9 @@ static void enable_before_and_after_driver_ok(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, vpin_rig_vq(rig, 1, NUM, 0), 0);
 	KUNIT_EXPECT_EQ(test, fake->nr_started, 2U);
 	/* Twice is once. */
-	KUNIT_EXPECT_EQ(test, enable(rig, 1, true), 0);
+	KUNIT_EXPECT_EQ(test, vpin_rig_enable(rig, 1, true), 0);
 	KUNIT_EXPECT_EQ(test, fake->nr_started, 2U);
-	chain(rig, 1, 0, 1);
-	offer(rig, 1, 0, 1);
-	KUNIT_EXPECT_TRUE(test, vpin_rig_used(rig, 1, 1));
+	vpin_rig_serve(rig, 1, 1);
 }
 
 /* An enable that fails leaves the queue off. */
@@ -199,10 +178,8 @@ static void enable_that_fails(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, vpin_rig_vq(rig, 0, NUM, 0), -ENOMEM);
 	KUNIT_EXPECT_FALSE(test, rig->dev->vqs[0].enabled);
 	fake->fail_start = U16_MAX;
-	KUNIT_EXPECT_EQ(test, enable(rig, 0, true), 0);
-	chain(rig, 0, 0, 1);
-	offer(rig, 0, 0, 1);
-	KUNIT_EXPECT_TRUE(test, vpin_rig_used(rig, 0, 1));
+	KUNIT_EXPECT_EQ(test, vpin_rig_enable(rig, 0, true), 0);
+	vpin_rig_serve(rig, 0, 1);
 }
 
 /* Off and on again: it goes on at the next entry, the other one never stops. */
@@ -212,17 +189,17 @@ static void disable_and_enable_while_running(struct kunit *test)
 	struct vpin_rig *rig = &fake->rig;
 
 	vpin_rig_run(rig, NUM, 65535);
-	chain(rig, 0, 0, 1);
-	chain(rig, 1, 0, 1);
-	offer(rig, 0, 0, 3);
+	vpin_rig_chain(rig, 0, 0, 1);
+	vpin_rig_chain(rig, 1, 0, 1);
+	vpin_rig_offer(rig, 0, 0, 3);
 	KUNIT_EXPECT_TRUE(test, vpin_rig_used(rig, 0, 2));
-	KUNIT_EXPECT_EQ(test, enable(rig, 0, false), 0);
+	KUNIT_EXPECT_EQ(test, vpin_rig_enable(rig, 0, false), 0);
 	KUNIT_EXPECT_EQ(test, fake->nr_stopped, 1U);
-	KUNIT_EXPECT_EQ(test, LOCKED(rig, vpin_vq_get_base(&rig->dev->vqs[0])), 2);
+	KUNIT_EXPECT_EQ(test, vpin_rig_get_base(rig, 0), 2);
 	vpin_driver_offer(&rig->drivers[0], 0);
-	offer(rig, 1, 0, 1);
+	vpin_rig_offer(rig, 1, 0, 1);
 	KUNIT_EXPECT_TRUE(test, vpin_rig_used(rig, 1, 0));
-	KUNIT_EXPECT_EQ(test, enable(rig, 0, true), 0);
+	KUNIT_EXPECT_EQ(test, vpin_rig_enable(rig, 0, true), 0);
 	KUNIT_EXPECT_TRUE(test, vpin_rig_used(rig, 0, 3));
 }
 
@@ -239,7 +216,7 @@ static void set_up_while_running(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, LOCKED(rig, vpin_vq_set_base(vq, 0)), -EBUSY);
 	KUNIT_EXPECT_EQ(test, LOCKED(rig, vpin_vq_set_addr(vq, 0x10000, 0x11000,
 							   0x12000)), -EBUSY);
-	KUNIT_EXPECT_EQ(test, enable(rig, 0, false), 0);
+	KUNIT_EXPECT_EQ(test, vpin_rig_enable(rig, 0, false), 0);
 	KUNIT_EXPECT_EQ(test, LOCKED(rig, vpin_vq_set_num(vq, NUM)), 0);
 }
 
@@ -251,12 +228,12 @@ static void used_elements_have_head_and_length(struct kunit *test)
 	struct vpin_driver *driver = &rig->drivers[0];
 
 	vpin_rig_run(rig, NUM, 0);
-	chain(rig, 0, 5, 77);
-	chain(rig, 0, 2, 0);
+	vpin_rig_chain(rig, 0, 5, 77);
+	vpin_rig_chain(rig, 0, 2, 0);
 	vpin_driver_desc(driver, 7, GUEST_BUF, 99, 0, 0);
 	vpin_driver_offer(driver, 5);
 	vpin_driver_offer(driver, 2);
-	offer(rig, 0, 7, 1);
+	vpin_rig_offer(rig, 0, 7, 1);
 	KUNIT_ASSERT_TRUE(test, vpin_rig_used(rig, 0, 3));
 	KUNIT_EXPECT_EQ(test, vpin_driver_used_id(driver, 0), 5U);
 	KUNIT_EXPECT_EQ(test, vpin_driver_used_len(driver, 0), 77U);
@@ -276,13 +253,13 @@ static void requests_end_out_of_order(struct kunit *test)
 
 	vpin_rig_run(rig, NUM, 0);
 	for (i = 0; i < 4; i++)
-		chain(rig, 0, i, i + 1);
+		vpin_rig_chain(rig, 0, i, i + 1);
 	WRITE_ONCE(fake->hold, true);
-	offer(rig, 0, 0, 1);
-	KUNIT_ASSERT_TRUE(test, WAIT_UNTIL(READ_ONCE(fake->nr_held) == 1));
+	vpin_rig_offer(rig, 0, 0, 1);
+	KUNIT_ASSERT_TRUE(test, vpin_fake_held(fake, 1));
 	WRITE_ONCE(fake->hold, false);
 	for (i = 1; i < 4; i++)
-		offer(rig, 0, i, 1);
+		vpin_rig_offer(rig, 0, i, 1);
 	KUNIT_EXPECT_TRUE(test, vpin_rig_used(rig, 0, 3));
 	KUNIT_EXPECT_EQ(test, vpin_driver_used_id(driver, 0), 1U);
 	vpin_fake_release(fake, 1);
@@ -300,11 +277,7 @@ static void a_full_ring_goes_on_by_itself(struct kunit *test)
 	struct vpin_fake *fake = test->priv;
 	struct vpin_rig *rig = &fake->rig;
 
-	fake->hold = true;
-	vpin_rig_run(rig, NUM, 0);
-	chain(rig, 0, 0, 1);
-	offer(rig, 0, 0, NUM);
-	KUNIT_ASSERT_TRUE(test, WAIT_UNTIL(READ_ONCE(fake->nr_held) == NUM));
+	vpin_fake_run_held(fake, NUM, NUM);
 	vpin_driver_offer(&rig->drivers[0], 0);
 	vpin_fake_release(fake, 1);
 	KUNIT_EXPECT_TRUE(test, WAIT_UNTIL(READ_ONCE(fake->nr_taken) == NUM + 1));
@@ -316,14 +289,11 @@ static void start_before_the_ring_is_mapped(struct kunit *test)
 {
 	struct vpin_fake *fake = test->priv;
 	struct vpin_rig *rig = &fake->rig;
-	struct vpin_snap *empty = vpin_snap_empty();
 
-	KUNIT_ASSERT_FALSE(test, IS_ERR(empty));
-	vpin_rig_see(rig, empty);
-	vpin_snap_put(empty);
+	vpin_rig_see_nothing(rig);
 	vpin_rig_run(rig, NUM, 0);
-	chain(rig, 0, 0, 1);
-	offer(rig, 0, 0, 2);
+	vpin_rig_chain(rig, 0, 0, 1);
+	vpin_rig_offer(rig, 0, 0, 2);
 	msleep(20);
 	KUNIT_EXPECT_EQ(test, vpin_driver_used_idx(&rig->drivers[0]), 0);
 	/* Scanned at once, without a kick. */
@@ -337,20 +307,14 @@ static void unmap_of_one_area_makes_the_queue_wait(struct kunit *test)
 	struct vpin_fake *fake = test->priv;
 	struct vpin_rig *rig = &fake->rig;
 	struct vpin_driver *driver = &rig->drivers[0];
-	struct vpin_vq *vq = &rig->dev->vqs[0];
 	struct vpin_snap *less;
 
 	vpin_driver_init(driver, rig->guest, RIG_RING(0), NUM, 0);
 	driver->avail = GUEST_NEXT;
-	KUNIT_EXPECT_EQ(test, LOCKED(rig, vpin_vq_set_num(vq, NUM)), 0);
-	KUNIT_EXPECT_EQ(test, LOCKED(rig, vpin_vq_set_addr(vq, driver->desc,
-							   driver->avail,
-							   driver->used)), 0);
-	KUNIT_EXPECT_EQ(test, enable(rig, 0, true), 0);
+	KUNIT_EXPECT_EQ(test, vpin_rig_set_ring(rig, 0, driver), 0);
+	KUNIT_EXPECT_EQ(test, vpin_rig_enable(rig, 0, true), 0);
 	KUNIT_EXPECT_EQ(test, vpin_rig_status(rig, RIG_RUNNING), 0);
-	chain(rig, 0, 0, 1);
-	offer(rig, 0, 0, 1);
-	KUNIT_EXPECT_TRUE(test, vpin_rig_used(rig, 0, 1));
+	vpin_rig_serve(rig, 0, 1);
 
 	less = vpin_snap_remove(rig->guest->snap, GUEST_NEXT, GUEST_NEXT, false);
 	KUNIT_ASSERT_FALSE(test, IS_ERR(less));
@@ -358,7 +322,7 @@ static void unmap_of_one_area_makes_the_queue_wait(struct kunit *test)
 	vpin_snap_put(less);
 	/* The worker has let go of what was unmapped. */
 	KUNIT_EXPECT_EQ(test, vpin_guest_pin_refs(rig->guest, GUEST_NEXT), 1U);
-	offer(rig, 0, 0, 1);
+	vpin_rig_offer(rig, 0, 0, 1);
 	msleep(20);
 	KUNIT_EXPECT_EQ(test, vpin_driver_used_idx(driver), 1);
 	vpin_rig_see(rig, rig->guest->snap);
@@ -374,19 +338,12 @@ static void unmap_with_requests_in_flight(struct kunit *test)
 {
 	struct vpin_fake *fake = test->priv;
 	struct vpin_rig *rig = &fake->rig;
-	struct vpin_snap *empty, *full = rig->guest->snap;
+	struct vpin_snap *full = rig->guest->snap;
 
-	fake->hold = true;
-	vpin_rig_run(rig, NUM, 0);
-	KUNIT_EXPECT_EQ(test, enable(rig, 1, false), 0);
-	chain(rig, 0, 0, 1);
-	offer(rig, 0, 0, 2);
-	KUNIT_ASSERT_TRUE(test, WAIT_UNTIL(READ_ONCE(fake->nr_held) == 2));
+	vpin_fake_run_held(fake, NUM, 2);
+	KUNIT_EXPECT_EQ(test, vpin_rig_enable(rig, 1, false), 0);
 
-	empty = vpin_snap_empty();
-	KUNIT_ASSERT_FALSE(test, IS_ERR(empty));
-	vpin_rig_see(rig, empty);
-	vpin_snap_put(empty);
+	vpin_rig_see_nothing(rig);
 	KUNIT_EXPECT_EQ(test, refcount_read(&full->ref), 2U);
 	vpin_fake_release(fake, 1);
 	msleep(20);
@@ -403,17 +360,10 @@ static void stop_of_an_unmapped_queue(struct kunit *test)
 {
 	struct vpin_fake *fake = test->priv;
 	struct vpin_rig *rig = &fake->rig;
-	struct vpin_snap *empty, *full = rig->guest->snap;
+	struct vpin_snap *full = rig->guest->snap;
 
-	fake->hold = true;
-	vpin_rig_run(rig, NUM, 0);
-	chain(rig, 0, 0, 1);
-	offer(rig, 0, 0, 3);
-	KUNIT_ASSERT_TRUE(test, WAIT_UNTIL(READ_ONCE(fake->nr_held) == 3));
-	empty = vpin_snap_empty();
-	KUNIT_ASSERT_FALSE(test, IS_ERR(empty));
-	vpin_rig_see(rig, empty);
-	vpin_snap_put(empty);
+	vpin_fake_run_held(fake, NUM, 3);
+	vpin_rig_see_nothing(rig);
 	vpin_fake_release(fake, 3);
 	KUNIT_EXPECT_EQ(test, vpin_rig_status(rig, 0), 0);
 	KUNIT_EXPECT_EQ(test, refcount_read(&full->ref), 1U);
@@ -434,8 +384,8 @@ static void memory_comes_and_goes_under_load(struct kunit *test)
 	KUNIT_ASSERT_FALSE(test, IS_ERR(empty));
 	WRITE_ONCE(fake->endless, true);
 	vpin_rig_run(rig, NUM, 0);
-	chain(rig, 0, 0, 1);
-	offer(rig, 0, 0, NUM);
+	vpin_rig_chain(rig, 0, 0, 1);
+	vpin_rig_offer(rig, 0, 0, NUM);
 	for (i = 0; i < 200; i++) {
 		vpin_rig_see(rig, empty);
 		taken = READ_ONCE(fake->nr_taken);
@@ -444,7 +394,7 @@ static void memory_comes_and_goes_under_load(struct kunit *test)
 	}
 	vpin_snap_put(empty);
 	KUNIT_EXPECT_EQ(test, vpin_rig_get_status(rig), RIG_RUNNING);
-	KUNIT_EXPECT_EQ(test, LOCKED(rig, vpin_dev_suspend(rig->dev)), 0);
+	KUNIT_EXPECT_EQ(test, vpin_rig_suspend(rig), 0);
 	KUNIT_EXPECT_EQ(test, fake->nr_taken, fake->nr_ended);
 }
 
@@ -483,7 +433,6 @@ static const struct place_case place_cases[] = {
 	{ "h09_device_area_write_only",
 	  GUEST_RAM, GUEST_RAM + 0x100, GUEST_WO, true },
 };
-
 KUNIT_ARRAY_PARAM_DESC(place, place_cases, name);
 
 /* A ring that is not mapped as it is used waits; the device does not mind. */
@@ -493,13 +442,14 @@ static void rings_in_places(struct kunit *test)
 	struct vpin_fake *fake = test->priv;
 	struct vpin_rig *rig = &fake->rig;
 	struct vpin_driver *driver = &rig->drivers[0];
-	struct vpin_vq *vq = &rig->dev->vqs[0];
 	unsigned int i;
 
-	KUNIT_EXPECT_EQ(test, LOCKED(rig, vpin_vq_set_num(vq, NUM)), 0);
-	KUNIT_EXPECT_EQ(test, LOCKED(rig, vpin_vq_set_addr(vq, c->desc, c->avail,
-							   c->used)), 0);
-	KUNIT_EXPECT_EQ(test, enable(rig, 0, true), 0);
+	*driver = (struct vpin_driver) {
+		.guest = rig->guest, .num = NUM, .desc = c->desc,
+		.avail = c->avail, .used = c->used,
+	};
+	KUNIT_EXPECT_EQ(test, vpin_rig_set_ring(rig, 0, driver), 0);
+	KUNIT_EXPECT_EQ(test, vpin_rig_enable(rig, 0, true), 0);
 	KUNIT_EXPECT_EQ(test, vpin_rig_status(rig, RIG_RUNNING), 0);
 	if (!c->served) {
 		vpin_rig_kick(rig, 0);
@@ -508,14 +458,10 @@ static void rings_in_places(struct kunit *test)
 		return;
 	}
 
-	*driver = (struct vpin_driver) {
-		.guest = rig->guest, .num = NUM, .desc = c->desc,
-		.avail = c->avail, .used = c->used,
-	};
 	for (i = 0; i < NUM; i++)
-		chain(rig, 0, i, i + 1);
+		vpin_rig_chain(rig, 0, i, i + 1);
 	for (i = 0; i < 3 * NUM; i++) {
-		offer(rig, 0, i % NUM, 1);
+		vpin_rig_offer(rig, 0, i % NUM, 1);
 		KUNIT_ASSERT_TRUE(test, vpin_rig_used(rig, 0, i + 1));
 		KUNIT_EXPECT_EQ(test, vpin_driver_used_id(driver, i), i % NUM);
 		KUNIT_EXPECT_EQ(test, vpin_driver_used_len(driver, i),
