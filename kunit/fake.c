@@ -70,6 +70,14 @@ static void vpin_fake_vq_stop(struct vpin_vq *vq)
 	fake->nr_stopped++;
 }
 
+/* Queues count at the same time. */
+static void vpin_fake_count(struct vpin_fake *fake, unsigned int *nr, bool more)
+{
+	spin_lock(&fake->lock);
+	*nr += more;
+	spin_unlock(&fake->lock);
+}
+
 /* Takes one chain.  Return: vpin_vq_take()'s. */
 static int vpin_fake_take(struct vpin_vq *vq, struct vpin_fake_queue *queue)
 {
@@ -80,15 +88,14 @@ static int vpin_fake_take(struct vpin_vq *vq, struct vpin_fake_queue *queue)
 	int ret;
 
 	ret = vpin_vq_take(vq, &chain, &head);
-	if (ret < 0)
-		fake->nr_bad++;
+	vpin_fake_count(fake, &fake->nr_bad, ret < 0);
 	if (ret <= 0)
 		return ret;
 
-	fake->nr_taken++;
+	vpin_fake_count(fake, &fake->nr_taken, true);
 	req = list_first_entry(&queue->free, struct vpin_fake_req, node);
 	list_del(&req->node);
-	fake->nr_faults += req->inflight;
+	vpin_fake_count(fake, &fake->nr_faults, req->inflight);
 	req->inflight = true;
 	vpin_vq_begin(vq, &req->req, head);
 	req->req.len = chain.writable;
@@ -122,10 +129,10 @@ static bool vpin_fake_vq_end(struct vpin_vq *vq, struct vpin_req *vreq)
 	struct vpin_fake_queue *queue = vq->priv;
 	struct vpin_fake *fake = vpin_fake_of(vq);
 
-	fake->nr_faults += !req->inflight;
+	vpin_fake_count(fake, &fake->nr_faults, !req->inflight);
 	req->inflight = false;
 	list_add_tail(&req->node, &queue->free);
-	fake->nr_ended++;
+	vpin_fake_count(fake, &fake->nr_ended, true);
 	if (READ_ONCE(fake->endless))
 		vpin_driver_offer(&fake->rig.drivers[vq->index], 0);
 	return true;

@@ -16,7 +16,7 @@
  * @hold: chains stay in flight until vpin_fake_release()
  * @endless: a driver that offers head 0 again as soon as it is used
  * @fail_start: queues fail to start with -ENOMEM from this one on
- * @lock: guards @held
+ * @lock: guards @held, and what queues count
  * @held: requests in flight
  * @nr_held: how many
  * @nr_started: queues started so far
