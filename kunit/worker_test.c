@@ -89,6 +89,15 @@ static void settle(struct vpin_worker *worker)
 	vpin_worker_call(worker, nothing, NULL);
 }
 
+/* @item runs and waits for @gate: what is queued now is behind it. */
+static void hold(struct vpin_worker *worker, struct item *item,
+		 struct completion *gate)
+{
+	item->gate = gate;
+	vpin_worker_queue(worker, &item->work);
+	wait_for_completion(&item->started);
+}
+
 static void queued_once_runs_once(struct kunit *test)
 {
 	struct vpin_worker *worker = test->priv;
@@ -115,9 +124,7 @@ static void items_run_in_the_order_of_queueing(struct kunit *test)
 	item_init(&b, 'b', log);
 	item_init(&c, 'c', log);
 	item_init(&d, 'd', log);
-	a.gate = &gate;
-	vpin_worker_queue(worker, &a.work);
-	wait_for_completion(&a.started);
+	hold(worker, &a, &gate);
 	vpin_worker_queue(worker, &b.work);
 	vpin_worker_queue(worker, &c.work);
 	vpin_worker_queue(worker, &d.work);
@@ -135,9 +142,7 @@ static void queued_twice_before_it_starts_runs_once(struct kunit *test)
 
 	item_init(&first, 'a', NULL);
 	item_init(&item, 'b', NULL);
-	first.gate = &gate;
-	vpin_worker_queue(worker, &first.work);
-	wait_for_completion(&first.started);
+	hold(worker, &first, &gate);
 	vpin_worker_queue(worker, &item.work);
 	vpin_worker_queue(worker, &item.work);
 	vpin_worker_queue(worker, &item.work);
@@ -154,9 +159,7 @@ static void queued_while_it_runs_runs_once_more(struct kunit *test)
 	struct item item;
 
 	item_init(&item, 'a', NULL);
-	item.gate = &gate;
-	vpin_worker_queue(worker, &item.work);
-	wait_for_completion(&item.started);
+	hold(worker, &item, &gate);
 	vpin_worker_queue(worker, &item.work);
 	vpin_worker_queue(worker, &item.work);
 	complete_all(&gate);
@@ -180,10 +183,8 @@ static void h15_an_item_with_more_does_not_starve_another(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, log);
 	item_init(&a, 'a', log);
 	item_init(&b, 'b', log);
-	a.gate = &gate;
 	a.more = 99;
-	vpin_worker_queue(worker, &a.work);
-	wait_for_completion(&a.started);
+	hold(worker, &a, &gate);
 	vpin_worker_queue(worker, &b.work);
 	complete_all(&gate);
 	while (atomic_read(&a.runs) < 100)
@@ -203,11 +204,9 @@ static void h15_two_items_with_more_take_turns(struct kunit *test)
 	item_init(&first, 'x', NULL);
 	item_init(&a, 'a', log);
 	item_init(&b, 'b', log);
-	first.gate = &gate;
 	a.more = 4;
 	b.more = 4;
-	vpin_worker_queue(worker, &first.work);
-	wait_for_completion(&first.started);
+	hold(worker, &first, &gate);
 	vpin_worker_queue(worker, &a.work);
 	vpin_worker_queue(worker, &b.work);
 	complete(&gate);
@@ -276,10 +275,8 @@ static void destroy_runs_what_is_queued(struct kunit *test)
 
 	for (i = 0; i < ARRAY_SIZE(items); i++)
 		item_init(&items[i], 'a', NULL);
-	items[0].gate = &gate;
 	items[7].more = 3;
-	vpin_worker_queue(worker, &items[0].work);
-	wait_for_completion(&items[0].started);
+	hold(worker, &items[0], &gate);
 	for (i = 1; i < ARRAY_SIZE(items); i++)
 		vpin_worker_queue(worker, &items[i].work);
 	complete(&gate);
