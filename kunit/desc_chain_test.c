@@ -8,33 +8,6 @@
 
 #define SIZE	8U
 
-/* A table of SIZE descriptors in a typical guest. */
-static void table_setup(struct kunit *test, struct vpin_desc_table *table)
-{
-	struct vpin_guest *guest = test->priv;
-
-	vpin_guest_map_typical(guest);
-	KUNIT_ASSERT_EQ(test, vpin_desc_table_init(table, guest->snap,
-						   GUEST_TABLE, SIZE), 0);
-}
-
-/* Links @nr buffers into a chain from descriptor 0 on, in order. */
-static void table_chain(struct kunit *test, const struct vpin_desc *descs,
-			u32 nr)
-{
-	u32 i;
-
-	for (i = 0; i < nr; i++) {
-		struct vpin_desc desc = descs[i];
-
-		if (i + 1 < nr) {
-			desc.flags |= D_NEXT;
-			desc.next = i + 1;
-		}
-		vpin_guest_desc(test->priv, GUEST_TABLE, i, &desc);
-	}
-}
-
 /* A block request as Linux sends it: header 16, data 512 and 1024, status 1. */
 static const struct vpin_desc blk_read[] = {
 	{ GUEST_BUF, 16, 0, 0 },
@@ -50,8 +23,8 @@ static void follow_chain_copies_in_order(struct kunit *test)
 	struct vpin_desc descs[SIZE];
 	u32 i;
 
-	table_setup(test, &table);
-	table_chain(test, blk_read, 4);
+	vpin_guest_table(test->priv, &table, SIZE);
+	vpin_guest_chain(test->priv, blk_read, 4);
 	KUNIT_ASSERT_EQ(test, vpin_desc_follow_chain(&table, 0, descs, SIZE), 4);
 	for (i = 0; i < 4; i++) {
 		KUNIT_EXPECT_EQ(test, descs[i].addr, blk_read[i].addr);
@@ -71,7 +44,7 @@ static void follow_chain_against_the_order_of_indices(struct kunit *test)
 	struct vpin_desc_table table;
 	struct vpin_desc descs[SIZE];
 
-	table_setup(test, &table);
+	vpin_guest_table(test->priv, &table, SIZE);
 	vpin_guest_desc(test->priv, GUEST_TABLE, 6, &DESC(GUEST_BUF, 1, D_NEXT, 1));
 	vpin_guest_desc(test->priv, GUEST_TABLE, 1, &DESC(GUEST_BUF, 2, D_NEXT, 3));
 	vpin_guest_desc(test->priv, GUEST_TABLE, 3, &DESC(GUEST_BUF, 3, 0, 0));
@@ -88,8 +61,8 @@ static void follow_chain_into_too_small_an_array(struct kunit *test)
 	struct vpin_desc_table table;
 	struct vpin_desc descs[SIZE] = {};
 
-	table_setup(test, &table);
-	table_chain(test, blk_read, 4);
+	vpin_guest_table(test->priv, &table, SIZE);
+	vpin_guest_chain(test->priv, blk_read, 4);
 	KUNIT_EXPECT_EQ(test, vpin_desc_follow_chain(&table, 0, descs, 4), 4);
 	descs[3].len = 42;
 	KUNIT_EXPECT_EQ(test, vpin_desc_follow_chain(&table, 0, descs, 3),
@@ -115,8 +88,8 @@ static void chain_length_sums_all_buffers(struct kunit *test)
 	struct vpin_desc_table table;
 	u32 len = 0;
 
-	table_setup(test, &table);
-	table_chain(test, blk_read, 4);
+	vpin_guest_table(test->priv, &table, SIZE);
+	vpin_guest_chain(test->priv, blk_read, 4);
 	KUNIT_EXPECT_EQ(test, vpin_desc_chain_length(&table, 0, &len), 0);
 	KUNIT_EXPECT_EQ(test, len, 1553U);
 	KUNIT_EXPECT_EQ(test, vpin_desc_chain_length(&table, 3, &len), 0);
@@ -130,7 +103,7 @@ static void chain_length_of_a_bad_chain(struct kunit *test)
 	struct vpin_desc_table table;
 	u32 len = 42;
 
-	table_setup(test, &table);
+	vpin_guest_table(test->priv, &table, SIZE);
 	vpin_guest_desc(test->priv, GUEST_TABLE, 0, &DESC(GUEST_BUF, 1, D_NEXT, 0));
 	KUNIT_EXPECT_EQ(test, vpin_desc_chain_length(&table, 0, &len), -ELOOP);
 	KUNIT_EXPECT_EQ(test, len, 42U);
@@ -142,8 +115,8 @@ static void validate_chain_accepts_a_good_one(struct kunit *test)
 {
 	struct vpin_desc_table table;
 
-	table_setup(test, &table);
-	table_chain(test, blk_read, 4);
+	vpin_guest_table(test->priv, &table, SIZE);
+	vpin_guest_chain(test->priv, blk_read, 4);
 	KUNIT_EXPECT_EQ(test, vpin_desc_validate_chain(&table, 0), 0);
 	vpin_desc_table_fini(&table);
 }
@@ -154,8 +127,8 @@ static void validate_chain_can_say_no(struct kunit *test)
 	struct vpin_desc bad = blk_read[2];
 	struct vpin_desc_table table;
 
-	table_setup(test, &table);
-	table_chain(test, blk_read, 4);
+	vpin_guest_table(test->priv, &table, SIZE);
+	vpin_guest_chain(test->priv, blk_read, 4);
 	bad.addr = GUEST_HOLE;
 	bad.flags |= D_NEXT;
 	bad.next = 3;
@@ -167,29 +140,37 @@ static void validate_chain_can_say_no(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, vpin_desc_validate_chain(&table, 0), -ENODEV);
 }
 
+static int blk_buffers(const struct vpin_desc_table *table, u16 head,
+		       struct vpin_desc_buf *bufs, u32 max)
+{
+	return vpin_desc_get_data_buffers(table, head, VIRTIO_ID_BLOCK, bufs,
+					  max);
+}
+
+/* The same of any other device. */
+static int net_buffers(const struct vpin_desc_table *table, u16 head,
+		       struct vpin_desc_buf *bufs, u32 max)
+{
+	return vpin_desc_get_data_buffers(table, head, VIRTIO_ID_NET, bufs, max);
+}
+
 /* Of a block request's 4 descriptors, the 2 in the middle. */
 static void get_data_buffers_of_a_block_device(struct kunit *test)
 {
 	struct vpin_desc_buf bufs[SIZE];
 	struct vpin_desc_table table;
 
-	table_setup(test, &table);
-	table_chain(test, blk_read, 4);
-	KUNIT_ASSERT_EQ(test, vpin_desc_get_data_buffers(&table, 0,
-							 VIRTIO_ID_BLOCK, bufs,
-							 SIZE), 2);
+	vpin_guest_table(test->priv, &table, SIZE);
+	vpin_guest_chain(test->priv, blk_read, 4);
+	KUNIT_ASSERT_EQ(test, blk_buffers(&table, 0, bufs, SIZE), 2);
 	KUNIT_EXPECT_EQ(test, bufs[0].gpa, GUEST_BUF + 0x1000);
 	KUNIT_EXPECT_EQ(test, bufs[0].len, 512U);
 	KUNIT_EXPECT_TRUE(test, bufs[0].writable);
 	KUNIT_EXPECT_EQ(test, bufs[1].gpa, GUEST_BUF + 0x2000);
 	KUNIT_EXPECT_EQ(test, bufs[1].len, 1024U);
 	/* 2 fit into 2 and not into 1. */
-	KUNIT_EXPECT_EQ(test, vpin_desc_get_data_buffers(&table, 0,
-							 VIRTIO_ID_BLOCK, bufs,
-							 2), 2);
-	KUNIT_EXPECT_EQ(test, vpin_desc_get_data_buffers(&table, 0,
-							 VIRTIO_ID_BLOCK, bufs,
-							 1), -EMSGSIZE);
+	KUNIT_EXPECT_EQ(test, blk_buffers(&table, 0, bufs, 2), 2);
+	KUNIT_EXPECT_EQ(test, blk_buffers(&table, 0, bufs, 1), -EMSGSIZE);
 	vpin_desc_table_fini(&table);
 }
 
@@ -199,14 +180,10 @@ static void get_data_buffers_of_a_short_block_chain(struct kunit *test)
 	struct vpin_desc_buf bufs[SIZE];
 	struct vpin_desc_table table;
 
-	table_setup(test, &table);
-	table_chain(test, blk_read, 4);
-	KUNIT_EXPECT_EQ(test, vpin_desc_get_data_buffers(&table, 2,
-							 VIRTIO_ID_BLOCK, bufs,
-							 0), 0);
-	KUNIT_EXPECT_EQ(test, vpin_desc_get_data_buffers(&table, 3,
-							 VIRTIO_ID_BLOCK, bufs,
-							 SIZE), -EINVAL);
+	vpin_guest_table(test->priv, &table, SIZE);
+	vpin_guest_chain(test->priv, blk_read, 4);
+	KUNIT_EXPECT_EQ(test, blk_buffers(&table, 2, bufs, 0), 0);
+	KUNIT_EXPECT_EQ(test, blk_buffers(&table, 3, bufs, SIZE), -EINVAL);
 	vpin_desc_table_fini(&table);
 }
 
@@ -217,26 +194,18 @@ static void get_data_buffers_of_any_other_device(struct kunit *test)
 	struct vpin_desc_table table;
 	u32 i;
 
-	table_setup(test, &table);
-	table_chain(test, blk_read, 4);
-	KUNIT_ASSERT_EQ(test, vpin_desc_get_data_buffers(&table, 0,
-							 VIRTIO_ID_NET, bufs,
-							 4), 4);
+	vpin_guest_table(test->priv, &table, SIZE);
+	vpin_guest_chain(test->priv, blk_read, 4);
+	KUNIT_ASSERT_EQ(test, net_buffers(&table, 0, bufs, 4), 4);
 	for (i = 0; i < 4; i++) {
 		KUNIT_EXPECT_EQ(test, bufs[i].gpa, blk_read[i].addr);
 		KUNIT_EXPECT_EQ(test, bufs[i].len, blk_read[i].len);
 		KUNIT_EXPECT_EQ(test, bufs[i].writable, i > 0);
 	}
-	KUNIT_EXPECT_EQ(test, vpin_desc_get_data_buffers(&table, 0,
-							 VIRTIO_ID_NET, bufs,
-							 3), -EMSGSIZE);
-	KUNIT_EXPECT_EQ(test, vpin_desc_get_data_buffers(&table, 3,
-							 VIRTIO_ID_NET, bufs,
-							 4), 1);
+	KUNIT_EXPECT_EQ(test, net_buffers(&table, 0, bufs, 3), -EMSGSIZE);
+	KUNIT_EXPECT_EQ(test, net_buffers(&table, 3, bufs, 4), 1);
 	vpin_desc_table_fini(&table);
-	KUNIT_EXPECT_EQ(test, vpin_desc_get_data_buffers(&table, 0,
-							 VIRTIO_ID_NET, bufs,
-							 4), -ENODEV);
+	KUNIT_EXPECT_EQ(test, net_buffers(&table, 0, bufs, 4), -ENODEV);
 }
 
 /* Header in the ring, data and status in an indirect table: the same answers. */
@@ -248,7 +217,7 @@ static void questions_about_an_indirect_chain(struct kunit *test)
 	u64 gpa = 0;
 	u32 len = 0;
 
-	table_setup(test, &table);
+	vpin_guest_table(test->priv, &table, SIZE);
 	vpin_guest_desc(guest, GUEST_TABLE, 5, &DESC(GUEST_BUF, 16, D_NEXT, 2));
 	vpin_guest_desc(guest, GUEST_TABLE, 2,
 			&DESC(GUEST_INDIRECT, 48, D_INDIRECT, 0));
@@ -259,13 +228,9 @@ static void questions_about_an_indirect_chain(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, vpin_desc_validate_chain(&table, 5), 0);
 	KUNIT_EXPECT_EQ(test, vpin_desc_chain_length(&table, 5, &len), 0);
 	KUNIT_EXPECT_EQ(test, len, 529U);
-	KUNIT_ASSERT_EQ(test, vpin_desc_get_data_buffers(&table, 5,
-							 VIRTIO_ID_BLOCK, bufs,
-							 SIZE), 1);
+	KUNIT_ASSERT_EQ(test, blk_buffers(&table, 5, bufs, SIZE), 1);
 	KUNIT_EXPECT_EQ(test, bufs[0].gpa, GUEST_BUF + 0x1000);
-	KUNIT_EXPECT_EQ(test, vpin_desc_get_data_buffers(&table, 5,
-							 VIRTIO_ID_NET, bufs,
-							 SIZE), 3);
+	KUNIT_EXPECT_EQ(test, net_buffers(&table, 5, bufs, SIZE), 3);
 	KUNIT_EXPECT_EQ(test, vpin_desc_get_status_addr(&table, 5, &gpa), 0);
 	KUNIT_EXPECT_EQ(test, gpa, GUEST_BUF + 0x3000);
 	vpin_desc_table_fini(&table);
@@ -277,8 +242,8 @@ static void get_status_addr_is_the_last_one(struct kunit *test)
 	struct vpin_desc_table table;
 	u64 gpa = 0;
 
-	table_setup(test, &table);
-	table_chain(test, blk_read, 4);
+	vpin_guest_table(test->priv, &table, SIZE);
+	vpin_guest_chain(test->priv, blk_read, 4);
 	KUNIT_EXPECT_EQ(test, vpin_desc_get_status_addr(&table, 0, &gpa), 0);
 	KUNIT_EXPECT_EQ(test, gpa, GUEST_BUF + 0x3000);
 	vpin_desc_table_fini(&table);
@@ -291,7 +256,7 @@ static void get_status_addr_must_be_writable(struct kunit *test)
 	struct vpin_desc_table table;
 	u64 gpa = 42;
 
-	table_setup(test, &table);
+	vpin_guest_table(test->priv, &table, SIZE);
 	vpin_guest_desc(test->priv, GUEST_TABLE, 0, &DESC(GUEST_BUF, 1, 0, 0));
 	vpin_guest_desc(test->priv, GUEST_TABLE, 1, &DESC(GUEST_BUF, 0, D_WRITE, 0));
 	KUNIT_EXPECT_EQ(test, vpin_desc_get_status_addr(&table, 0, &gpa), -EINVAL);
@@ -309,13 +274,13 @@ static void readers_do_not_change_the_table(struct kunit *test)
 	u64 gpa;
 	u32 len;
 
-	table_setup(test, &table);
-	table_chain(test, blk_read, 4);
+	vpin_guest_table(test->priv, &table, SIZE);
+	vpin_guest_chain(test->priv, blk_read, 4);
 	before = table;
 	vpin_desc_follow_chain(&table, 0, descs, SIZE);
 	vpin_desc_chain_length(&table, 0, &len);
 	vpin_desc_validate_chain(&table, 0);
-	vpin_desc_get_data_buffers(&table, 0, VIRTIO_ID_BLOCK, bufs, SIZE);
+	blk_buffers(&table, 0, bufs, SIZE);
 	vpin_desc_get_status_addr(&table, 0, &gpa);
 	KUNIT_EXPECT_MEMEQ(test, &table, &before, sizeof(table));
 	vpin_desc_table_fini(&table);
@@ -324,40 +289,34 @@ static void readers_do_not_change_the_table(struct kunit *test)
 /* One descriptor a call, then 0, and 0 again. */
 static void chain_next_ends_and_stays_ended(struct kunit *test)
 {
-	struct vpin_hint hint = {};
-	struct vpin_desc_table table;
-	struct vpin_chain_iter iter;
-	struct vpin_desc desc;
+	struct vpin_walk walk = {};
 	u32 i;
 
-	table_setup(test, &table);
-	table_chain(test, blk_read, 4);
-	vpin_chain_begin(&iter, &table, &hint, 0, false);
+	vpin_guest_table(test->priv, &walk.table, SIZE);
+	vpin_guest_chain(test->priv, blk_read, 4);
+	vpin_walk_begin(&walk, false);
 	for (i = 0; i < 4; i++) {
-		KUNIT_EXPECT_EQ(test, vpin_chain_next(&iter, &desc), 1);
-		KUNIT_EXPECT_EQ(test, desc.addr, blk_read[i].addr);
+		KUNIT_EXPECT_EQ(test, vpin_walk_next(&walk), 1);
+		KUNIT_EXPECT_EQ(test, walk.desc.addr, blk_read[i].addr);
 	}
-	KUNIT_EXPECT_EQ(test, vpin_chain_next(&iter, &desc), 0);
-	KUNIT_EXPECT_EQ(test, vpin_chain_next(&iter, &desc), 0);
-	vpin_desc_table_fini(&table);
+	KUNIT_EXPECT_EQ(test, vpin_walk_next(&walk), 0);
+	KUNIT_EXPECT_EQ(test, vpin_walk_next(&walk), 0);
+	vpin_desc_table_fini(&walk.table);
 }
 
 /* After an error as well: 0 -> 8 of 8. */
 static void chain_next_after_an_error(struct kunit *test)
 {
-	struct vpin_hint hint = {};
-	struct vpin_desc_table table;
-	struct vpin_chain_iter iter;
-	struct vpin_desc desc;
+	struct vpin_walk walk = {};
 
-	table_setup(test, &table);
+	vpin_guest_table(test->priv, &walk.table, SIZE);
 	vpin_guest_desc(test->priv, GUEST_TABLE, 0,
 			&DESC(GUEST_BUF, 1, D_NEXT, SIZE));
-	vpin_chain_begin(&iter, &table, &hint, 0, false);
-	KUNIT_EXPECT_EQ(test, vpin_chain_next(&iter, &desc), 1);
-	KUNIT_EXPECT_EQ(test, vpin_chain_next(&iter, &desc), -EINVAL);
-	KUNIT_EXPECT_EQ(test, vpin_chain_next(&iter, &desc), 0);
-	vpin_desc_table_fini(&table);
+	vpin_walk_begin(&walk, false);
+	KUNIT_EXPECT_EQ(test, vpin_walk_next(&walk), 1);
+	KUNIT_EXPECT_EQ(test, vpin_walk_next(&walk), -EINVAL);
+	KUNIT_EXPECT_EQ(test, vpin_walk_next(&walk), 0);
+	vpin_desc_table_fini(&walk.table);
 }
 
 /* Header and 2 ring descriptors, then an indirect table with 2 more: 5 in all. */
@@ -368,7 +327,7 @@ static void chain_next_goes_on_in_an_indirect_table(struct kunit *test)
 	struct vpin_desc descs[SIZE];
 	u32 i;
 
-	table_setup(test, &table);
+	vpin_guest_table(test->priv, &table, SIZE);
 	for (i = 0; i < 3; i++)
 		vpin_guest_desc(guest, GUEST_TABLE, i,
 				&DESC(GUEST_BUF, i + 1, D_NEXT, i + 1));
@@ -400,8 +359,8 @@ static void chain_walk_counts_both_halves(struct kunit *test)
 	struct vpin_desc_table table;
 	struct vpin_chain chain;
 
-	table_setup(test, &table);
-	table_chain(test, blk_read, 4);
+	vpin_guest_table(test->priv, &table, SIZE);
+	vpin_guest_chain(test->priv, blk_read, 4);
 	KUNIT_ASSERT_EQ(test, walk(test, &chain, &table, SIZE), 0);
 	KUNIT_EXPECT_EQ(test, chain.nr, 4U);
 	KUNIT_EXPECT_EQ(test, chain.nr_readable, 1U);
@@ -429,8 +388,8 @@ static void cursor_copies_across_descriptors(struct kunit *test)
 	u8 got[300], want[300];
 	u32 i, j, at = 0;
 
-	table_setup(test, &table);
-	table_chain(test, split, 4);
+	vpin_guest_table(test->priv, &table, SIZE);
+	vpin_guest_chain(test->priv, split, 4);
 	for (i = 0; i < 4; i++) {
 		vpin_guest_fill(guest, split[i].addr, split[i].len);
 		for (j = 0; j < split[i].len; j++)
@@ -461,8 +420,8 @@ static void cursor_writes_to_the_writable_half(struct kunit *test)
 
 	for (i = 0; i < sizeof(data); i++)
 		data[i] = i + 1;
-	table_setup(test, &table);
-	table_chain(test, blk_read, 4);
+	vpin_guest_table(test->priv, &table, SIZE);
+	vpin_guest_chain(test->priv, blk_read, 4);
 	KUNIT_ASSERT_EQ(test, walk(test, &chain, &table, SIZE), 0);
 	vpin_cursor_writable(&cursor, &chain, guest->snap, &hint);
 	KUNIT_EXPECT_EQ(test, vpin_cursor_copy(&cursor, data, 513), 0);
@@ -490,8 +449,8 @@ static void cursor_next_gives_contiguous_pieces(struct kunit *test)
 	struct vpin_chain chain;
 	u32 i, at = 0;
 
-	table_setup(test, &table);
-	table_chain(test, &one, 1);
+	vpin_guest_table(test->priv, &table, SIZE);
+	vpin_guest_chain(test->priv, &one, 1);
 	KUNIT_ASSERT_EQ(test, walk(test, &chain, &table, SIZE), 0);
 	vpin_cursor_readable(&cursor, &chain, guest->snap, &hint);
 	for (i = 0; i < ARRAY_SIZE(want); i++) {
@@ -506,27 +465,31 @@ static void cursor_next_gives_contiguous_pieces(struct kunit *test)
 	vpin_desc_table_fini(&table);
 }
 
+/* The last byte that is written of the first @nr descriptors of blk_read. */
+static void *last_byte(struct kunit *test, const struct vpin_desc_table *table,
+		       u32 nr)
+{
+	struct vpin_guest *guest = test->priv;
+	struct vpin_hint hint = {};
+	struct vpin_chain chain;
+
+	vpin_guest_chain(guest, blk_read, nr);
+	KUNIT_ASSERT_EQ(test, walk(test, &chain, table, SIZE), 0);
+	return vpin_chain_last_byte(&chain, guest->snap, &hint);
+}
+
 /* The last byte written is the status: that of blk_read; none if all is read. */
 static void last_byte_of_a_chain(struct kunit *test)
 {
 	struct vpin_guest *guest = test->priv;
-	struct vpin_hint hint = {};
 	struct vpin_desc_table table;
-	struct vpin_chain chain;
 
-	table_setup(test, &table);
-	table_chain(test, blk_read, 4);
-	KUNIT_ASSERT_EQ(test, walk(test, &chain, &table, SIZE), 0);
-	KUNIT_EXPECT_PTR_EQ(test, vpin_chain_last_byte(&chain, guest->snap, &hint),
+	vpin_guest_table(guest, &table, SIZE);
+	KUNIT_EXPECT_PTR_EQ(test, last_byte(test, &table, 4),
 			    vpin_guest_ptr(guest, GUEST_BUF + 0x3000));
-	table_chain(test, blk_read, 3);
-	KUNIT_ASSERT_EQ(test, walk(test, &chain, &table, SIZE), 0);
-	KUNIT_EXPECT_PTR_EQ(test, vpin_chain_last_byte(&chain, guest->snap, &hint),
+	KUNIT_EXPECT_PTR_EQ(test, last_byte(test, &table, 3),
 			    vpin_guest_ptr(guest, GUEST_BUF + 0x2000 + 1023));
-	table_chain(test, blk_read, 1);
-	KUNIT_ASSERT_EQ(test, walk(test, &chain, &table, SIZE), 0);
-	KUNIT_EXPECT_PTR_EQ(test, vpin_chain_last_byte(&chain, guest->snap, &hint),
-			    NULL);
+	KUNIT_EXPECT_PTR_EQ(test, last_byte(test, &table, 1), NULL);
 	vpin_desc_table_fini(&table);
 }
 

@@ -139,63 +139,41 @@ static void check_chain(struct kunit *test, const struct vpin_desc_table *table,
 			valid ?: error);
 }
 
-static void write_table(struct kunit *test, u64 gpa,
-			const struct vpin_desc *descs, u32 nr)
-{
-	u32 i;
-
-	for (i = 0; i < nr; i++)
-		vpin_guest_desc(test->priv, gpa, i, &descs[i]);
-}
-
-static void setup(struct kunit *test, struct vpin_desc_table *table)
-{
-	struct vpin_guest *guest = test->priv;
-
-	vpin_guest_map_typical(guest);
-	KUNIT_ASSERT_EQ(test, vpin_desc_table_init(table, guest->snap,
-						   GUEST_TABLE, SIZE), 0);
-}
-
 static void in_the_ring(struct kunit *test)
 {
 	const struct chain_case *c = test->param_value;
 	struct vpin_desc_table table;
 
-	setup(test, &table);
-	write_table(test, GUEST_TABLE, c->descs, SIZE);
+	vpin_guest_table(test->priv, &table, SIZE);
+	vpin_guest_descs(test->priv, GUEST_TABLE, c->descs, SIZE);
 	check_chain(test, &table, c->walk, c->valid);
 	vpin_desc_table_fini(&table);
 }
 
-/* The same in an indirect table of the same size, at an odd address. */
-static void in_an_indirect_table(struct kunit *test)
+/* The same in an indirect table of the same size, at @gpa. */
+static void check_indirect(struct kunit *test, u64 gpa)
 {
 	const struct chain_case *c = test->param_value;
-	u64 gpa = GUEST_INDIRECT + 3;
 	struct vpin_desc_table table;
 
-	setup(test, &table);
+	vpin_guest_table(test->priv, &table, SIZE);
 	vpin_guest_desc(test->priv, GUEST_TABLE, 0,
 			&DESC(gpa, SIZE * 16, D_INDIRECT, 0));
-	write_table(test, gpa, c->descs, SIZE);
+	vpin_guest_descs(test->priv, gpa, c->descs, SIZE);
 	check_chain(test, &table, c->walk, c->valid);
 	vpin_desc_table_fini(&table);
+}
+
+/* At an odd address. */
+static void in_an_indirect_table(struct kunit *test)
+{
+	check_indirect(test, GUEST_INDIRECT + 3);
 }
 
 /* And in one whose descriptors lie across two ranges and on scattered pages. */
 static void in_a_scattered_indirect_table(struct kunit *test)
 {
-	const struct chain_case *c = test->param_value;
-	u64 gpa = GUEST_NEXT - 24;
-	struct vpin_desc_table table;
-
-	setup(test, &table);
-	vpin_guest_desc(test->priv, GUEST_TABLE, 0,
-			&DESC(gpa, SIZE * 16, D_INDIRECT, 0));
-	write_table(test, gpa, c->descs, SIZE);
-	check_chain(test, &table, c->walk, c->valid);
-	vpin_desc_table_fini(&table);
+	check_indirect(test, GUEST_NEXT - 24);
 }
 
 /* A ring of 8 has no head 8. */
@@ -204,7 +182,7 @@ static void h03_head_out_of_range(struct kunit *test)
 	struct vpin_desc_table table;
 	struct vpin_desc descs[SIZE];
 
-	setup(test, &table);
+	vpin_guest_table(test->priv, &table, SIZE);
 	KUNIT_EXPECT_EQ(test, vpin_desc_follow_chain(&table, SIZE, descs, SIZE),
 			-EINVAL);
 	KUNIT_EXPECT_EQ(test, vpin_desc_follow_chain(&table, 65535, descs, SIZE),
@@ -229,8 +207,8 @@ static void h04_walk_drops_zero_lengths(struct kunit *test)
 	struct vpin_hint hint = {};
 	struct vpin_desc_table table;
 
-	setup(test, &table);
-	write_table(test, GUEST_TABLE, descs, ARRAY_SIZE(descs));
+	vpin_guest_table(test->priv, &table, SIZE);
+	vpin_guest_descs(test->priv, GUEST_TABLE, descs, ARRAY_SIZE(descs));
 	KUNIT_EXPECT_EQ(test, vpin_chain_walk(&chain, &table, &hint, 0, false), 0);
 	KUNIT_EXPECT_EQ(test, chain.nr, 3U);
 	KUNIT_EXPECT_EQ(test, chain.nr_readable, 1U);
@@ -312,9 +290,9 @@ static void h07_indirect_tables(struct kunit *test)
 	const struct indirect_case *c = test->param_value;
 	struct vpin_desc_table table;
 
-	setup(test, &table);
-	write_table(test, GUEST_TABLE, c->ring, 2);
-	write_table(test, GUEST_INDIRECT, c->indirect, 2);
+	vpin_guest_table(test->priv, &table, SIZE);
+	vpin_guest_descs(test->priv, GUEST_TABLE, c->ring, 2);
+	vpin_guest_descs(test->priv, GUEST_INDIRECT, c->indirect, 2);
 	check_chain(test, &table, c->walk, 0);
 	vpin_desc_table_fini(&table);
 }
@@ -322,20 +300,17 @@ static void h07_indirect_tables(struct kunit *test)
 /* Who did not negotiate the feature may not use it. */
 static void h07_without_the_feature(struct kunit *test)
 {
-	struct vpin_hint hint = {};
-	struct vpin_desc_table table;
-	struct vpin_chain_iter iter;
-	struct vpin_desc desc;
+	struct vpin_walk walk = {};
 
-	setup(test, &table);
+	vpin_guest_table(test->priv, &walk.table, SIZE);
 	vpin_guest_desc(test->priv, GUEST_TABLE, 0,
 			&DESC(GUEST_INDIRECT, 16, D_INDIRECT, 0));
 	vpin_guest_desc(test->priv, GUEST_INDIRECT, 0, &DESC(GUEST_BUF, 1, 0, 0));
-	vpin_chain_begin(&iter, &table, &hint, 0, false);
-	KUNIT_EXPECT_EQ(test, vpin_chain_next(&iter, &desc), -EINVAL);
-	vpin_chain_begin(&iter, &table, &hint, 0, true);
-	KUNIT_EXPECT_EQ(test, vpin_chain_next(&iter, &desc), 1);
-	vpin_desc_table_fini(&table);
+	vpin_walk_begin(&walk, false);
+	KUNIT_EXPECT_EQ(test, vpin_walk_next(&walk), -EINVAL);
+	vpin_walk_begin(&walk, true);
+	KUNIT_EXPECT_EQ(test, vpin_walk_next(&walk), 1);
+	vpin_desc_table_fini(&walk.table);
 }
 
 /*
@@ -349,7 +324,7 @@ static void h07_chain_longer_than_the_ring(struct kunit *test)
 	struct vpin_desc_table table;
 	u32 i;
 
-	setup(test, &table);
+	vpin_guest_table(test->priv, &table, SIZE);
 	vpin_guest_desc(guest, GUEST_TABLE, 0,
 			&DESC(GUEST_INDIRECT, 16 * 32, D_INDIRECT, 0));
 	vpin_guest_desc(guest, GUEST_TABLE, 1, &DESC(GUEST_BUF, 1, D_NEXT, 0));
@@ -374,7 +349,7 @@ static void h07_largest_table(struct kunit *test)
 	struct vpin_desc descs[SIZE];
 
 	vpin_guest_map(guest, 0x1000000, SZ_1M, VPIN_PERM_READ, VPIN_GUEST_FLAT);
-	setup(test, &table);
+	vpin_guest_table(test->priv, &table, SIZE);
 	vpin_guest_desc(guest, GUEST_TABLE, 0,
 			&DESC(0x1000000, 65535 * 16, D_INDIRECT, 0));
 	vpin_guest_desc(guest, 0x1000000, 0, &DESC(GUEST_BUF, 1, D_NEXT, 65534));
@@ -384,12 +359,21 @@ static void h07_largest_table(struct kunit *test)
 	vpin_desc_table_fini(&table);
 }
 
+/* A cursor over one descriptor that the device reads. */
+static void cursor_over(struct kunit *test, struct vpin_cursor *cursor,
+			struct vpin_desc *one, struct vpin_hint *hint)
+{
+	struct vpin_chain chain = { .descs = one, .nr = 1, .nr_readable = 1 };
+	struct vpin_guest *guest = test->priv;
+
+	vpin_cursor_readable(cursor, &chain, guest->snap, hint);
+}
+
 /* The exact bytes across the border: 100 of one range, 100 of the next. */
 static void h08_bytes_across_adjacent_ranges(struct kunit *test)
 {
 	struct vpin_desc one = DESC(GUEST_NEXT - 100, 200, 0, 0);
 	struct vpin_guest *guest = test->priv;
-	struct vpin_chain chain = { .descs = &one, .nr = 1, .nr_readable = 1 };
 	struct vpin_hint hint = {};
 	struct vpin_cursor cursor;
 	u8 got[200];
@@ -397,7 +381,7 @@ static void h08_bytes_across_adjacent_ranges(struct kunit *test)
 
 	vpin_guest_map_typical(guest);
 	vpin_guest_fill(guest, one.addr, one.len);
-	vpin_cursor_readable(&cursor, &chain, guest->snap, &hint);
+	cursor_over(test, &cursor, &one, &hint);
 	KUNIT_ASSERT_EQ(test, vpin_cursor_copy(&cursor, got, 200), 0);
 	for (i = 0; i < 200; i++)
 		KUNIT_EXPECT_EQ(test, got[i], vpin_guest_pattern(one.addr + i));
@@ -408,13 +392,12 @@ static void h08_cursor_at_a_hole(struct kunit *test)
 {
 	struct vpin_desc one = DESC(GUEST_HOLE - 100, 200, 0, 0);
 	struct vpin_guest *guest = test->priv;
-	struct vpin_chain chain = { .descs = &one, .nr = 1, .nr_readable = 1 };
 	struct vpin_hint hint = {};
 	struct vpin_cursor cursor;
 	u32 len = 200;
 
 	vpin_guest_map_typical(guest);
-	vpin_cursor_readable(&cursor, &chain, guest->snap, &hint);
+	cursor_over(test, &cursor, &one, &hint);
 	KUNIT_EXPECT_PTR_EQ(test, vpin_cursor_next(&cursor, &len),
 			    vpin_guest_ptr(guest, GUEST_HOLE - 100));
 	KUNIT_EXPECT_EQ(test, len, 100U);
@@ -452,7 +435,7 @@ static void h10_descriptors_edited_after_the_walk(struct kunit *test)
 	struct vpin_desc_table table;
 	u32 i;
 
-	setup(test, &table);
+	vpin_guest_table(test->priv, &table, SIZE);
 	vpin_guest_desc(test->priv, GUEST_TABLE, 0, &DESC(GUEST_BUF, 16, D_NEXT, 1));
 	vpin_guest_desc(test->priv, GUEST_TABLE, 1, &DESC(GUEST_BUF, 1, D_WRITE, 0));
 	KUNIT_ASSERT_EQ(test, vpin_chain_walk(&chain, &table, &hint, 0, true), 0);
@@ -470,45 +453,39 @@ static void h10_descriptors_edited_after_the_walk(struct kunit *test)
 /* Descriptor 0 was read: where it says to go on does not change any more. */
 static void h10_next_edited_during_the_walk(struct kunit *test)
 {
-	struct vpin_hint hint = {};
-	struct vpin_desc_table table;
-	struct vpin_chain_iter iter;
-	struct vpin_desc desc;
+	struct vpin_walk walk = {};
 
-	setup(test, &table);
+	vpin_guest_table(test->priv, &walk.table, SIZE);
 	vpin_guest_desc(test->priv, GUEST_TABLE, 0, &DESC(GUEST_BUF, 1, D_NEXT, 1));
 	vpin_guest_desc(test->priv, GUEST_TABLE, 1, &DESC(GUEST_BUF, 2, 0, 0));
 	vpin_guest_desc(test->priv, GUEST_TABLE, 2, &DESC(GUEST_BUF, 3, 0, 0));
-	vpin_chain_begin(&iter, &table, &hint, 0, true);
-	KUNIT_EXPECT_EQ(test, vpin_chain_next(&iter, &desc), 1);
+	vpin_walk_begin(&walk, true);
+	KUNIT_EXPECT_EQ(test, vpin_walk_next(&walk), 1);
 	vpin_guest_desc(test->priv, GUEST_TABLE, 0, &DESC(GUEST_BUF, 1, D_NEXT, 2));
-	KUNIT_EXPECT_EQ(test, vpin_chain_next(&iter, &desc), 1);
-	KUNIT_EXPECT_EQ(test, desc.len, 2U);
-	vpin_desc_table_fini(&table);
+	KUNIT_EXPECT_EQ(test, vpin_walk_next(&walk), 1);
+	KUNIT_EXPECT_EQ(test, walk.desc.len, 2U);
+	vpin_desc_table_fini(&walk.table);
 }
 
 /* The indirect table was entered: moving it or its size changes nothing. */
 static void h10_indirect_edited_during_the_walk(struct kunit *test)
 {
-	struct vpin_hint hint = {};
-	struct vpin_desc_table table;
-	struct vpin_chain_iter iter;
-	struct vpin_desc desc;
+	struct vpin_walk walk = {};
 
-	setup(test, &table);
+	vpin_guest_table(test->priv, &walk.table, SIZE);
 	vpin_guest_desc(test->priv, GUEST_TABLE, 0,
 			&DESC(GUEST_INDIRECT, 32, D_INDIRECT, 0));
 	vpin_guest_desc(test->priv, GUEST_INDIRECT, 0, &DESC(GUEST_BUF, 1, D_NEXT, 1));
 	vpin_guest_desc(test->priv, GUEST_INDIRECT, 1, &DESC(GUEST_BUF, 2, D_NEXT, 2));
-	vpin_chain_begin(&iter, &table, &hint, 0, true);
-	KUNIT_EXPECT_EQ(test, vpin_chain_next(&iter, &desc), 1);
+	vpin_walk_begin(&walk, true);
+	KUNIT_EXPECT_EQ(test, vpin_walk_next(&walk), 1);
 	vpin_guest_desc(test->priv, GUEST_TABLE, 0,
 			&DESC(GUEST_HOLE, 160, D_INDIRECT, 0));
-	KUNIT_EXPECT_EQ(test, vpin_chain_next(&iter, &desc), 1);
-	KUNIT_EXPECT_EQ(test, desc.len, 2U);
+	KUNIT_EXPECT_EQ(test, vpin_walk_next(&walk), 1);
+	KUNIT_EXPECT_EQ(test, walk.desc.len, 2U);
 	/* There is no third one in a table of 2. */
-	KUNIT_EXPECT_EQ(test, vpin_chain_next(&iter, &desc), -ELOOP);
-	vpin_desc_table_fini(&table);
+	KUNIT_EXPECT_EQ(test, vpin_walk_next(&walk), -ELOOP);
+	vpin_desc_table_fini(&walk.table);
 }
 
 /* Data that lands on the descriptors of its own chain does not change it. */
@@ -523,7 +500,7 @@ static void h14_buffer_is_the_table(struct kunit *test)
 	u8 data[33];
 
 	memset(data, 0xff, sizeof(data));
-	setup(test, &table);
+	vpin_guest_table(test->priv, &table, SIZE);
 	vpin_guest_desc(guest, GUEST_TABLE, 0,
 			&DESC(GUEST_TABLE, 32, D_WRITE | D_NEXT, 1));
 	vpin_guest_desc(guest, GUEST_TABLE, 1, &DESC(GUEST_BUF, 1, D_WRITE, 0));
@@ -548,7 +525,7 @@ static void h16_100000_bad_chains(struct kunit *test)
 	struct vpin_desc_table table;
 	u32 i, bad = 0;
 
-	setup(test, &table);
+	vpin_guest_table(test->priv, &table, SIZE);
 	vpin_guest_desc(guest, GUEST_TABLE, 0, &DESC(GUEST_BUF, 1, D_NEXT, 0));
 	vpin_guest_desc(guest, GUEST_TABLE, 1, &DESC(GUEST_BUF, 1, D_NEXT, 99));
 	vpin_guest_desc(guest, GUEST_TABLE, 2, &DESC(GUEST_HOLE, 16, D_INDIRECT, 0));

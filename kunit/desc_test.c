@@ -8,22 +8,12 @@
 
 #define SIZE	8U
 
-/* A table of SIZE descriptors in a typical guest. */
-static void table_setup(struct kunit *test, struct vpin_desc_table *table)
-{
-	struct vpin_guest *guest = test->priv;
-
-	vpin_guest_map_typical(guest);
-	KUNIT_ASSERT_EQ(test, vpin_desc_table_init(table, guest->snap,
-						   GUEST_TABLE, SIZE), 0);
-}
-
 /* 8 descriptors at 0x10000: both fields are as given. */
 static void table_new_sets_base_addr_and_size(struct kunit *test)
 {
 	struct vpin_desc_table table;
 
-	table_setup(test, &table);
+	vpin_guest_table(test->priv, &table, SIZE);
 	KUNIT_EXPECT_EQ(test, table.base_addr, GUEST_TABLE);
 	KUNIT_EXPECT_EQ(test, table.size, SIZE);
 	vpin_desc_table_fini(&table);
@@ -107,7 +97,7 @@ static void table_new_holds_its_address_space(struct kunit *test)
 	struct vpin_guest *guest = test->priv;
 	struct vpin_desc_table table;
 
-	table_setup(test, &table);
+	vpin_guest_table(test->priv, &table, SIZE);
 	KUNIT_EXPECT_EQ(test, refcount_read(&guest->snap->ref), 2U);
 	vpin_desc_table_fini(&table);
 	KUNIT_EXPECT_EQ(test, refcount_read(&guest->snap->ref), 1U);
@@ -132,7 +122,7 @@ static void is_valid_needs_a_bound_table(struct kunit *test)
 	struct vpin_desc_table table = {};
 
 	KUNIT_EXPECT_FALSE(test, vpin_desc_table_is_valid(&table));
-	table_setup(test, &table);
+	vpin_guest_table(test->priv, &table, SIZE);
 	KUNIT_EXPECT_TRUE(test, vpin_desc_table_is_valid(&table));
 	table.size = 0;
 	KUNIT_EXPECT_FALSE(test, vpin_desc_table_is_valid(&table));
@@ -146,7 +136,7 @@ static void desc_addr_of_each_index(struct kunit *test)
 	u64 gpa = 0;
 	u32 i;
 
-	table_setup(test, &table);
+	vpin_guest_table(test->priv, &table, SIZE);
 	for (i = 0; i < SIZE; i++) {
 		KUNIT_EXPECT_EQ(test, vpin_desc_addr(&table, i, &gpa), 0);
 		KUNIT_EXPECT_EQ(test, gpa, GUEST_TABLE + 16 * i);
@@ -169,7 +159,7 @@ static void read_desc_is_little_endian(struct kunit *test)
 	struct vpin_desc_table table;
 	struct vpin_desc desc;
 
-	table_setup(test, &table);
+	vpin_guest_table(test->priv, &table, SIZE);
 	vpin_guest_write(test->priv, GUEST_TABLE + 16 * 5, wire, sizeof(wire));
 	KUNIT_EXPECT_EQ(test, vpin_desc_read(&table, 5, &desc), 0);
 	KUNIT_EXPECT_EQ(test, desc.addr, 0x1122334455667788ULL);
@@ -184,7 +174,7 @@ static void read_desc_beyond_the_table(struct kunit *test)
 	struct vpin_desc_table table;
 	struct vpin_desc desc;
 
-	table_setup(test, &table);
+	vpin_guest_table(test->priv, &table, SIZE);
 	KUNIT_EXPECT_EQ(test, vpin_desc_read(&table, SIZE, &desc), -EINVAL);
 	KUNIT_EXPECT_EQ(test, vpin_desc_read(&table, 0x10000, &desc), -EINVAL);
 	KUNIT_EXPECT_EQ(test, vpin_desc_read(&table, U32_MAX, &desc), -EINVAL);
@@ -238,7 +228,7 @@ static void write_desc_is_little_endian(struct kunit *test)
 	struct vpin_desc_table table;
 	u8 got[16];
 
-	table_setup(test, &table);
+	vpin_guest_table(test->priv, &table, SIZE);
 	KUNIT_EXPECT_EQ(test, vpin_desc_write(&table, 7, &desc), 0);
 	vpin_guest_read(test->priv, GUEST_TABLE + 16 * 7, got, sizeof(got));
 	KUNIT_EXPECT_MEMEQ(test, got, wire, sizeof(got));
@@ -251,7 +241,7 @@ static void write_desc_beyond_the_table(struct kunit *test)
 	struct vpin_desc_table table;
 	u8 behind[16], zero[16] = {};
 
-	table_setup(test, &table);
+	vpin_guest_table(test->priv, &table, SIZE);
 	KUNIT_EXPECT_EQ(test, vpin_desc_write(&table, SIZE, &desc), -EINVAL);
 	KUNIT_EXPECT_EQ(test, vpin_desc_write(&table, U32_MAX, &desc), -EINVAL);
 	vpin_guest_read(test->priv, GUEST_TABLE + 16 * SIZE, behind, 16);
@@ -281,7 +271,7 @@ static void clone_has_a_reference_of_its_own(struct kunit *test)
 	struct vpin_desc_table table, copy;
 	struct vpin_desc desc;
 
-	table_setup(test, &table);
+	vpin_guest_table(test->priv, &table, SIZE);
 	vpin_desc_table_clone(&copy, &table);
 	KUNIT_EXPECT_EQ(test, refcount_read(&guest->snap->ref), 3U);
 	vpin_desc_table_fini(&table);
@@ -320,7 +310,7 @@ static void show_is_one_line(struct kunit *test)
 {
 	struct vpin_desc_table table;
 
-	table_setup(test, &table);
+	vpin_guest_table(test->priv, &table, SIZE);
 	KUNIT_EXPECT_STREQ(test, table_text(test, vpin_desc_table_show, &table),
 			   "descriptor table: 8 descriptors, 128 bytes at 0x10000\n");
 	vpin_desc_table_fini(&table);
@@ -333,7 +323,7 @@ static void dump_has_each_descriptor(struct kunit *test)
 {
 	struct vpin_desc_table table;
 
-	table_setup(test, &table);
+	vpin_guest_table(test->priv, &table, SIZE);
 	vpin_guest_desc(test->priv, GUEST_TABLE, 1,
 			&DESC(0x1234, 512, D_WRITE, 3));
 	vpin_guest_desc(test->priv, GUEST_TABLE, 7,

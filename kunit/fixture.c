@@ -240,6 +240,54 @@ void vpin_guest_desc(struct vpin_guest *guest, u64 table, u32 index,
 	vpin_guest_write(guest, table + 16 * (u64)index, &wire, sizeof(wire));
 }
 
+/* Descriptors 0 to @nr - 1, as they are. */
+void vpin_guest_descs(struct vpin_guest *guest, u64 table,
+		      const struct vpin_desc *descs, u32 nr)
+{
+	u32 i;
+
+	for (i = 0; i < nr; i++)
+		vpin_guest_desc(guest, table, i, &descs[i]);
+}
+
+/* Links @nr buffers into a chain from descriptor 0 of GUEST_TABLE on. */
+void vpin_guest_chain(struct vpin_guest *guest, const struct vpin_desc *descs,
+		      u32 nr)
+{
+	u32 i;
+
+	for (i = 0; i < nr; i++) {
+		struct vpin_desc desc = descs[i];
+
+		if (i + 1 < nr) {
+			desc.flags |= D_NEXT;
+			desc.next = i + 1;
+		}
+		vpin_guest_desc(guest, GUEST_TABLE, i, &desc);
+	}
+}
+
+/* Maps the typical memory, and binds @table to GUEST_TABLE in it. */
+void vpin_guest_table(struct vpin_guest *guest, struct vpin_desc_table *table,
+		      u32 size)
+{
+	vpin_guest_map_typical(guest);
+	KUNIT_ASSERT_EQ(guest->test, vpin_desc_table_init(table, guest->snap,
+							  GUEST_TABLE, size), 0);
+}
+
+void vpin_walk_begin(struct vpin_walk *walk, bool allow_indirect)
+{
+	vpin_chain_begin(&walk->iter, &walk->table, &walk->hint, 0,
+			 allow_indirect);
+}
+
+/* Return: as vpin_chain_next(). */
+int vpin_walk_next(struct vpin_walk *walk)
+{
+	return vpin_chain_next(&walk->iter, &walk->desc);
+}
+
 /* A guest without memory.  Return: NULL without memory of ours. */
 struct vpin_guest *vpin_guest_create(struct kunit *test)
 {

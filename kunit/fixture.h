@@ -62,6 +62,29 @@ u8 vpin_guest_pattern(u64 gpa);
 
 void vpin_guest_desc(struct vpin_guest *guest, u64 table, u32 index,
 		     const struct vpin_desc *desc);
+void vpin_guest_descs(struct vpin_guest *guest, u64 table,
+		      const struct vpin_desc *descs, u32 nr);
+void vpin_guest_chain(struct vpin_guest *guest, const struct vpin_desc *descs,
+		      u32 nr);
+void vpin_guest_table(struct vpin_guest *guest, struct vpin_desc_table *table,
+		      u32 size);
+
+/**
+ * struct vpin_walk - a walk along a chain, one descriptor at a time
+ * @table: where it begins, at descriptor 0
+ * @hint: last hit of translations
+ * @iter: where it is
+ * @desc: the descriptor that it came to last
+ */
+struct vpin_walk {
+	struct vpin_desc_table table;
+	struct vpin_hint hint;
+	struct vpin_chain_iter iter;
+	struct vpin_desc desc;
+};
+
+void vpin_walk_begin(struct vpin_walk *walk, bool allow_indirect);
+int vpin_walk_next(struct vpin_walk *walk);
 
 #define DESC(_addr, _len, _flags, _next) \
 	((struct vpin_desc) { .addr = (_addr), .len = (_len), \
