@@ -9,6 +9,7 @@
 #include <linux/prandom.h>
 #include <linux/virtio_blk.h>
 #include <vpin/types.h>
+#include "request.h"
 #include "rig.h"
 
 #define NUM		64
@@ -88,17 +89,9 @@ static u16 prepare(struct kunit *test, u16 slot, u32 type, u64 sector, u64 data,
 {
 	u16 flags = type & 1 ? 0 : D_WRITE, head = slot * 3;
 	struct disk_test *t = test->priv;
-	struct {
-		__le32 type;
-		__le32 ioprio;
-		__le64 sector;
-	} header = {
-		.type = cpu_to_le32(type),
-		.sector = cpu_to_le64(sector),
-	};
 	u8 none = S_NONE;
 
-	vpin_guest_write(t->rig.guest, HEADER(slot), &header, sizeof(header));
+	vpin_request_header(t->rig.guest, HEADER(slot), type, sector);
 	vpin_guest_write(t->rig.guest, STATUS(slot), &none, 1);
 	vpin_driver_desc(driver(test), head, HEADER(slot), 16, D_NEXT, head + 1);
 	vpin_driver_desc(driver(test), head + 1, data, len, flags | D_NEXT,
@@ -221,17 +214,8 @@ static void get_id_is_the_serial(struct kunit *test)
 static void ranges(struct kunit *test, u64 sector, u32 nr, u32 flags)
 {
 	struct disk_test *t = test->priv;
-	struct {
-		__le64 sector;
-		__le32 nr;
-		__le32 flags;
-	} range = {
-		.sector = cpu_to_le64(sector),
-		.nr = cpu_to_le32(nr),
-		.flags = cpu_to_le32(flags),
-	};
 
-	vpin_guest_write(t->rig.guest, DATA, &range, sizeof(range));
+	vpin_request_range(t->rig.guest, DATA, sector, nr, flags);
 }
 
 /* 8 sectors of 24 that hold data: these and no others read as zeroes. */

@@ -4,7 +4,7 @@
  * they do it is in blk_io_test.c.
  */
 #include <linux/blkdev.h>
-#include "fixture.h"
+#include "request.h"
 #include "../src/blk/blk.h"
 
 #define NUM		32U
@@ -71,17 +71,8 @@ static bool parse(struct kunit *test, const struct vpin_desc *descs, u32 nr)
 {
 	struct blk_test *t = test->priv;
 	struct vpin_desc_table table;
-	u32 i;
 
-	for (i = 0; i < nr; i++) {
-		struct vpin_desc desc = descs[i];
-
-		if (i + 1 < nr) {
-			desc.flags |= D_NEXT;
-			desc.next = i + 1;
-		}
-		vpin_guest_desc(t->guest, GUEST_TABLE, i, &desc);
-	}
+	vpin_guest_chain(t->guest, descs, nr);
 	KUNIT_ASSERT_EQ(test, vpin_desc_table_init(&table, t->guest->snap,
 						   GUEST_TABLE, NUM), 0);
 	t->chain.descs = t->descs;
@@ -97,17 +88,8 @@ static bool parse(struct kunit *test, const struct vpin_desc *descs, u32 nr)
 static void write_header(struct kunit *test, u64 gpa, u32 type, u64 sector)
 {
 	struct blk_test *t = test->priv;
-	struct {
-		__le32 type;
-		__le32 ioprio;
-		__le64 sector;
-	} header = {
-		.type = cpu_to_le32(type),
-		.ioprio = cpu_to_le32(0xdeadbeef),	/* means nothing */
-		.sector = cpu_to_le64(sector),
-	};
 
-	vpin_guest_write(t->guest, gpa, &header, sizeof(header));
+	vpin_request_header(t->guest, gpa, type, sector);
 }
 
 /* Header, @out bytes of data to read, @in to write, and the status. */
@@ -230,13 +212,6 @@ static void requests_by_type(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, t->req.len, c->out);
 }
 
-/* One range of a DISCARD or WRITE_ZEROES, little-endian. */
-struct wire_range {
-	__le64 sector;
-	__le32 nr;
-	__le32 flags;
-};
-
 /* @nr_ranges ranges at OUT_DATA, @sectors each, one behind the other. */
 static void write_ranges(struct kunit *test, u32 nr_ranges, u64 sector,
 			 u32 sectors, u32 flags)
@@ -244,16 +219,9 @@ static void write_ranges(struct kunit *test, u32 nr_ranges, u64 sector,
 	struct blk_test *t = test->priv;
 	u32 i;
 
-	for (i = 0; i < nr_ranges; i++) {
-		struct wire_range range = {
-			.sector = cpu_to_le64(sector + i * sectors),
-			.nr = cpu_to_le32(sectors),
-			.flags = cpu_to_le32(flags),
-		};
-
-		vpin_guest_write(t->guest, OUT_DATA + 16 * i, &range,
-				 sizeof(range));
-	}
+	for (i = 0; i < nr_ranges; i++)
+		vpin_request_range(t->guest, OUT_DATA + 16 * i,
+				   sector + i * sectors, sectors, flags);
 }
 
 #define T_DISCARD	VIRTIO_BLK_T_DISCARD
@@ -323,12 +291,10 @@ static void requests_with_ranges(struct kunit *test)
 /* Of 3 ranges the last is bad: nothing of it is done. */
 static void h18_one_bad_range_of_three(struct kunit *test)
 {
-	struct wire_range bad = { .sector = cpu_to_le64(5000),
-				  .nr = cpu_to_le32(1) };
 	struct blk_test *t = test->priv;
 
 	write_ranges(test, 3, 0, 8, 0);
-	vpin_guest_write(t->guest, OUT_DATA + 32, &bad, sizeof(bad));
+	vpin_request_range(t->guest, OUT_DATA + 32, 5000, 1, 0);
 	KUNIT_ASSERT_TRUE(test, parse_usual(test, T_DISCARD, 0, 48, 0));
 	KUNIT_EXPECT_EQ(test, t->req.result, S_IOERR);
 }
@@ -439,6 +405,20 @@ static void h11_header_and_data_in_one(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, len, 512U);
 }
 
+/* A chain that reads one sector, and has its status at @status. */
+static void check_in(struct kunit *test, const struct vpin_desc *descs, u32 nr,
+		     u64 status)
+{
+	struct blk_test *t = test->priv;
+
+	write_header(test, HEADER, T_IN, 0);
+	KUNIT_ASSERT_TRUE(test, parse(test, descs, nr));
+	KUNIT_EXPECT_EQ(test, t->req.result, S_OK);
+	KUNIT_EXPECT_EQ(test, t->req.len, 512U);
+	KUNIT_EXPECT_PTR_EQ(test, t->req.status,
+			    vpin_guest_ptr(t->guest, status));
+}
+
 /* H11: data and status in one descriptor: 512 + 1 bytes. */
 static void h11_data_and_status_in_one(struct kunit *test)
 {
@@ -446,14 +426,8 @@ static void h11_data_and_status_in_one(struct kunit *test)
 		{ HEADER, 16, 0, 0 },
 		{ IN_DATA, 513, D_WRITE, 0 },
 	};
-	struct blk_test *t = test->priv;
 
-	write_header(test, HEADER, T_IN, 0);
-	KUNIT_ASSERT_TRUE(test, parse(test, descs, 2));
-	KUNIT_EXPECT_EQ(test, t->req.result, S_OK);
-	KUNIT_EXPECT_EQ(test, t->req.len, 512U);
-	KUNIT_EXPECT_PTR_EQ(test, t->req.status,
-			    vpin_guest_ptr(t->guest, IN_DATA + 512));
+	check_in(test, descs, 2, IN_DATA + 512);
 }
 
 /* H11: a status of 3 bytes is 2 bytes of data and the status. */
@@ -464,14 +438,8 @@ static void h11_status_of_several_bytes(struct kunit *test)
 		{ IN_DATA, 510, D_WRITE, 0 },
 		{ GUEST_BUF + 0x7000, 3, D_WRITE, 0 },
 	};
-	struct blk_test *t = test->priv;
 
-	write_header(test, HEADER, T_IN, 0);
-	KUNIT_ASSERT_TRUE(test, parse(test, descs, 3));
-	KUNIT_EXPECT_EQ(test, t->req.result, S_OK);
-	KUNIT_EXPECT_EQ(test, t->req.len, 512U);
-	KUNIT_EXPECT_PTR_EQ(test, t->req.status,
-			    vpin_guest_ptr(t->guest, GUEST_BUF + 0x7002));
+	check_in(test, descs, 3, GUEST_BUF + 0x7002);
 }
 
 struct chain_case {
@@ -536,13 +504,8 @@ static void h04_status_of_length_0_behind_data(struct kunit *test)
 		{ IN_DATA, 513, D_WRITE, 0 },
 		{ STATUS, 0, D_WRITE, 0 },
 	};
-	struct blk_test *t = test->priv;
 
-	write_header(test, HEADER, T_IN, 0);
-	KUNIT_ASSERT_TRUE(test, parse(test, descs, 3));
-	KUNIT_EXPECT_EQ(test, t->req.result, S_OK);
-	KUNIT_EXPECT_PTR_EQ(test, t->req.status,
-			    vpin_guest_ptr(t->guest, IN_DATA + 512));
+	check_in(test, descs, 3, IN_DATA + 512);
 }
 
 /* H10: type, sector and ranges count as they were when they were parsed. */
