@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* vhost-pin's pure core. */
+#include <linux/err.h>
+#include <linux/slab.h>
+#include <vpin/desc.h>
+#include <vpin/mem.h>
+#include <vpin/ring.h>
+#include "contestant.h"
+
+struct bench_pin {
+	struct vpin_pin pin;
+	struct vpin_run run;
+};
+
+struct bench_vhost_pin {
+	const struct guest *guest;
+	struct vpin_snap *snap;
+	struct vpin_hint hint;
+	struct vpin_desc_table table;
+	struct vpin_ring ring;
+	struct vring_avail *avail;
+	struct vring_used *used;
+};
+
+/* Not the module's: what it pins is user memory of ours. */
+void vpin_pin_put(struct vpin_pin *pin)
+{
+	if (!pin || !refcount_dec_and_test(&pin->ref))
+		return;
+	if (!pin->nr_runs)
+		kvfree(pin->pages);
+	kvfree(pin);
+}
+
+static struct vpin_pin *bench_pin(const struct guest_region *region, bool pages)
+{
+	struct bench_pin *bench = kvzalloc(sizeof(*bench), GFP_KERNEL);
+	struct vpin_pin *pin;
+	unsigned long i;
+
+	if (!bench)
+		return NULL;
+	pin = &bench->pin;
+	refcount_set(&pin->ref, 1);
+	pin->nr_pages = region->size >> PAGE_SHIFT;
+	pin->writable = true;
+	if (pages) {
+		pin->pages = kvzalloc(pin->nr_pages * sizeof(*pin->pages),
+				      GFP_KERNEL);
+		for (i = 0; pin->pages && i < pin->nr_pages; i++)
+			pin->pages[i] = region->host + (i << PAGE_SHIFT);
+	} else {
+		bench->run.addr = region->host;
+		pin->nr_runs = 1;
+		pin->runs = &bench->run;
+	}
+	return pin;
+}
+
+static int bench_map(struct bench_vhost_pin *self,
+		     const struct guest_region *region)
+{
+	struct vpin_range range = {
+		.first = region->gpa,
+		.last = region->gpa + region->size - 1,
+		.pin = bench_pin(region, self->guest->shape.pages),
+		.perm = VPIN_PERM_READ | VPIN_PERM_WRITE,
+	};
+	struct vpin_snap *snap = vpin_snap_insert(self->snap, &range);
+
+	vpin_pin_put(range.pin);
+	if (IS_ERR(snap))
+		return PTR_ERR(snap);
+	vpin_snap_put(self->snap);
+	self->snap = snap;
+	return 0;
+}
+
+static void *bench_open(const struct guest *guest)
+{
+	struct bench_vhost_pin *self = kvzalloc(sizeof(*self), GFP_KERNEL);
+	u32 i;
+
+	if (!self)
+		return NULL;
+	self->guest = guest;
+	self->snap = vpin_snap_empty();
+	if (IS_ERR(self->snap))
+		return NULL;
+	for (i = 0; i < guest->nr_regions; i++)
+		if (bench_map(self, &guest->regions[i]))
+			return NULL;
+	if (vpin_desc_table_init(&self->table, self->snap, guest->desc,
+				 GUEST_QUEUE_SIZE))
+		return NULL;
+	self->avail = guest_host(guest, guest->avail);
+	self->used = guest_host(guest, guest->used);
+	return self;
+}
+
+static void bench_close(void *priv)
+{
+	struct bench_vhost_pin *self = priv;
+
+	vpin_desc_table_fini(&self->table);
+	vpin_snap_put(self->snap);
+	kvfree(self);
+}
+
+/* Return: the sum of the chain's addresses and lengths; 0 if it is bad. */
+static inline u64 bench_chain(struct bench_vhost_pin *self, u16 head)
+{
+	struct vpin_chain_iter iter;
+	struct vpin_desc desc;
+	u64 sum = 0;
+	int ret;
+
+	vpin_chain_begin(&iter, &self->table, &self->hint, head, true);
+	while ((ret = vpin_chain_next(&iter, &desc)) > 0) {
+		u32 perm = desc.flags & VRING_DESC_F_WRITE ? VPIN_PERM_WRITE :
+							     VPIN_PERM_READ;
+		u64 len = desc.len;
+		void *addr = vpin_snap_resolve(self->snap, &self->hint,
+					       desc.addr, &len, perm);
+
+		if (unlikely(!addr || len != desc.len))
+			return 0;
+		sum += (unsigned long)addr + len;
+	}
+	return ret ? 0 : sum;
+}
+
+static u64 bench_walk(void *priv, u64 nr)
+{
+	struct bench_vhost_pin *self = priv;
+	const struct guest *guest = self->guest;
+	u32 mask = guest->nr_chains - 1;
+	u64 i, sum = 0;
+
+	for (i = 0; i < nr; i++)
+		sum += bench_chain(self, guest->heads[i & mask]);
+	return sum;
+}
+
+static u64 bench_request(void *priv, u64 nr, u32 batch)
+{
+	struct bench_vhost_pin *self = priv;
+	struct vpin_ring *ring = &self->ring;
+	u16 offered = 0, heads[BATCH_MAX];
+	u64 sum = 0, done;
+
+	vpin_ring_init(ring, GUEST_QUEUE_SIZE, 0, true);
+	vpin_ring_set_memory(ring, self->avail, self->used);
+	/* As if asked before: the first answer is always yes. */
+	ring->signal_valid = true;
+
+	for (done = 0; done < nr; done += batch) {
+		u32 n, i;
+
+		driver_offer(self->guest, &offered, batch);
+
+		for (n = 0; n < batch; n++) {
+			if (unlikely(vpin_ring_take(ring, &heads[n]) != 1))
+				return 0;
+			sum += bench_chain(self, heads[n]);
+		}
+		for (i = 0; i < n; i++)
+			vpin_ring_push(ring, heads[i], 1);
+		sum += vpin_ring_publish(ring);
+	}
+	return sum;
+}
+
+const struct contestant contestant_vhost_pin = {
+	.name = "vhost-pin",
+	.open = bench_open,
+	.close = bench_close,
+	.walk = bench_walk,
+	.request = bench_request,
+};

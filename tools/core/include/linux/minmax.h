@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef _CORE_LINUX_MINMAX_H
+#define _CORE_LINUX_MINMAX_H
+
+#define min(x, y) ({			\
+	__typeof__(x) __x = (x);	\
+	__typeof__(y) __y = (y);	\
+	__x < __y ? __x : __y; })
+
+#endif /* _CORE_LINUX_MINMAX_H */
