@@ -123,6 +123,7 @@ static u64 floor_request(void *priv, u64 nr, u32 batch)
 
 		driver_offer(self->guest, &offered, batch);
 
+		/* As in the ring's own code: index before entries. */
 		end = smp_load_acquire(&self->avail->idx);
 		if (unlikely((u16)(end - avail) > GUEST_QUEUE_SIZE))
 			return 0;
@@ -140,6 +141,7 @@ static u64 floor_request(void *priv, u64 nr, u32 batch)
 			WRITE_ONCE(elem->id, heads[i]);
 			WRITE_ONCE(elem->len, 1);
 		}
+		/* Entries before index; index before the driver's wish. */
 		smp_store_release(&self->used->idx, used);
 		smp_mb();
 		event = READ_ONCE(self->avail->ring[GUEST_QUEUE_SIZE]);

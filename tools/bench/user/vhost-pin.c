@@ -7,6 +7,7 @@
 #include <vpin/ring.h>
 #include "contestant.h"
 
+/* A pin with the one run that a region of ours is. */
 struct bench_pin {
 	struct vpin_pin pin;
 	struct vpin_run run;
@@ -32,7 +33,8 @@ void vpin_pin_put(struct vpin_pin *pin)
 	kvfree(pin);
 }
 
-static struct vpin_pin *bench_pin(const struct guest_region *region, bool pages)
+static struct vpin_pin *bench_pin_create(const struct guest_region *region,
+					 bool pages)
 {
 	struct bench_pin *bench = kvzalloc(sizeof(*bench), GFP_KERNEL);
 	struct vpin_pin *pin;
@@ -47,7 +49,9 @@ static struct vpin_pin *bench_pin(const struct guest_region *region, bool pages)
 	if (pages) {
 		pin->pages = kvzalloc(pin->nr_pages * sizeof(*pin->pages),
 				      GFP_KERNEL);
-		for (i = 0; pin->pages && i < pin->nr_pages; i++)
+		if (!pin->pages)
+			return NULL;
+		for (i = 0; i < pin->nr_pages; i++)
 			pin->pages[i] = region->host + (i << PAGE_SHIFT);
 	} else {
 		bench->run.addr = region->host;
@@ -63,7 +67,7 @@ static int bench_map(struct bench_vhost_pin *self,
 	struct vpin_range range = {
 		.first = region->gpa,
 		.last = region->gpa + region->size - 1,
-		.pin = bench_pin(region, self->guest->shape.pages),
+		.pin = bench_pin_create(region, self->guest->shape.pages),
 		.perm = VPIN_PERM_READ | VPIN_PERM_WRITE,
 	};
 	struct vpin_snap *snap = vpin_snap_insert(self->snap, &range);
@@ -84,6 +88,7 @@ static void *bench_open(const struct guest *guest)
 	if (!self)
 		return NULL;
 	self->guest = guest;
+	/* Who cannot be opened ends the program: nothing is given back. */
 	self->snap = vpin_snap_empty();
 	if (IS_ERR(self->snap))
 		return NULL;
