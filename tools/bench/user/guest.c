@@ -19,6 +19,7 @@
 #define AT_USED		0x12000
 #define AT_TABLES	0x20000
 #define AT_BUFFERS	0x100000
+#define NR_BUFFERS	256
 
 /* Return: 0, or -1 with errno. */
 int guest_init(struct guest *guest)
@@ -55,10 +56,13 @@ static struct vring_desc guest_buffer(const struct guest_shape *shape,
 						  seq % shape->nr_regions;
 	unsigned int page = shape->one_region ? seq : seq / shape->nr_regions;
 	struct vring_desc desc = {
-		.addr = region * REGION_STRIDE + AT_BUFFERS + page * GUEST_PAGE,
 		.len = GUEST_PAGE,
 	};
 
+	/* Any odd factor gives each page to one buffer. */
+	if (shape->pins != GUEST_PINS_ONE_RUN)
+		page = page * 77 % NR_BUFFERS;
+	desc.addr = region * REGION_STRIDE + AT_BUFFERS + page * GUEST_PAGE;
 	if (shape->len > 1 && !nr)
 		desc.len = 16;
 	else if (nr)

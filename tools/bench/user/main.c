@@ -115,6 +115,15 @@ static void run(const struct bench *bench)
 		bench_run(bench, &guest, options.rounds);
 }
 
+static enum guest_pins pins_of(const char *variant)
+{
+	if (!strcmp(variant, "/pins=runs"))
+		return GUEST_PINS_RUNS;
+	if (!strcmp(variant, "/pins=pages"))
+		return GUEST_PINS_PAGES;
+	return GUEST_PINS_ONE_RUN;
+}
+
 static void walk(__u32 len, bool indirect, __u32 nr_regions, const char *variant)
 {
 	struct bench bench = {
@@ -123,7 +132,7 @@ static void walk(__u32 len, bool indirect, __u32 nr_regions, const char *variant
 			.nr_regions = nr_regions,
 			.indirect = indirect,
 			.one_region = !strcmp(variant, "/chains=one-region"),
-			.pages = !strcmp(variant, "/pins=pages"),
+			.pins = pins_of(variant),
 		},
 	};
 
@@ -169,8 +178,10 @@ int main(int argc, char **argv)
 					     "/chains=one-region");
 			}
 		}
-		walk(3, i, 1, "/pins=pages");
-		walk(16, i, 1, "/pins=pages");
+		for (j = 1; j < 3; j++) {
+			walk(lens[j], i, 1, "/pins=runs");
+			walk(lens[j], i, 1, "/pins=pages");
+		}
 	}
 	for (i = 0; i < 2; i++) {
 		for (j = 0; j < 3; j++) {

@@ -7,12 +7,6 @@
 #include <vpin/ring.h>
 #include "contestant.h"
 
-/* A pin with the one run that a region of ours is. */
-struct bench_pin {
-	struct vpin_pin pin;
-	struct vpin_run run;
-};
-
 struct bench_vhost_pin {
 	const struct guest *guest;
 	struct vpin_snap *snap;
@@ -28,36 +22,48 @@ void vpin_pin_put(struct vpin_pin *pin)
 {
 	if (!pin || !refcount_dec_and_test(&pin->ref))
 		return;
-	if (!pin->nr_runs)
-		kvfree(pin->pages);
+	kvfree(pin->runs);	/* or pages */
 	kvfree(pin);
 }
 
-static struct vpin_pin *bench_pin_create(const struct guest_region *region,
-					 bool pages)
+/* Runs of so many pages each; they may lie next to each other. */
+static void bench_pin_runs(struct vpin_pin *pin, char *host,
+			   unsigned long pages)
 {
-	struct bench_pin *bench = kvzalloc(sizeof(*bench), GFP_KERNEL);
-	struct vpin_pin *pin;
 	unsigned long i;
 
-	if (!bench)
+	pin->nr_runs = pin->nr_pages / pages;
+	pin->runs = kvzalloc(pin->nr_runs * sizeof(*pin->runs), GFP_KERNEL);
+	for (i = 0; pin->runs && i < pin->nr_runs; i++) {
+		pin->runs[i].index = i * pages;
+		pin->runs[i].addr = host + (i * pages << PAGE_SHIFT);
+	}
+}
+
+static void bench_pin_pages(struct vpin_pin *pin, char *host)
+{
+	unsigned long i;
+
+	pin->pages = kvzalloc(pin->nr_pages * sizeof(*pin->pages), GFP_KERNEL);
+	for (i = 0; pin->pages && i < pin->nr_pages; i++)
+		pin->pages[i] = host + (i << PAGE_SHIFT);
+}
+
+static struct vpin_pin *bench_pin(const struct guest_region *region,
+				  enum guest_pins pins)
+{
+	struct vpin_pin *pin = kvzalloc(sizeof(*pin), GFP_KERNEL);
+
+	if (!pin)
 		return NULL;
-	pin = &bench->pin;
 	refcount_set(&pin->ref, 1);
 	pin->nr_pages = region->size >> PAGE_SHIFT;
 	pin->writable = true;
-	if (pages) {
-		pin->pages = kvzalloc(pin->nr_pages * sizeof(*pin->pages),
-				      GFP_KERNEL);
-		if (!pin->pages)
-			return NULL;
-		for (i = 0; i < pin->nr_pages; i++)
-			pin->pages[i] = region->host + (i << PAGE_SHIFT);
-	} else {
-		bench->run.addr = region->host;
-		pin->nr_runs = 1;
-		pin->runs = &bench->run;
-	}
+	if (pins == GUEST_PINS_PAGES)
+		bench_pin_pages(pin, region->host);
+	else
+		bench_pin_runs(pin, region->host, pins == GUEST_PINS_RUNS ?
+			       GUEST_RUN_PAGES : pin->nr_pages);
 	return pin;
 }
 
@@ -67,7 +73,7 @@ static int bench_map(struct bench_vhost_pin *self,
 	struct vpin_range range = {
 		.first = region->gpa,
 		.last = region->gpa + region->size - 1,
-		.pin = bench_pin_create(region, self->guest->shape.pages),
+		.pin = bench_pin(region, self->guest->shape.pins),
 		.perm = VPIN_PERM_READ | VPIN_PERM_WRITE,
 	};
 	struct vpin_snap *snap = vpin_snap_insert(self->snap, &range);
