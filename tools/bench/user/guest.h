@@ -30,6 +30,7 @@ struct guest_shape {
 	__u32 nr_regions;
 	__u8 indirect;
 	__u8 one_region;	/* all buffers in one region, else in turn */
+	__u8 cursors;		/* vhost-pin goes its data path's way */
 	enum guest_pins pins;
 };
 

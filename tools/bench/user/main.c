@@ -132,6 +132,7 @@ static void walk(__u32 len, bool indirect, __u32 nr_regions, const char *variant
 			.nr_regions = nr_regions,
 			.indirect = indirect,
 			.one_region = !strcmp(variant, "/chains=one-region"),
+			.cursors = !strcmp(variant, "/path=cursors"),
 			.pins = pins_of(variant),
 		},
 	};
@@ -178,7 +179,8 @@ int main(int argc, char **argv)
 					     "/chains=one-region");
 			}
 		}
-		for (j = 1; j < 3; j++) {
+		for (j = 0; j < 3; j++) {
+			walk(lens[j], i, 1, "/path=cursors");
 			walk(lens[j], i, 1, "/pins=runs");
 			walk(lens[j], i, 1, "/pins=pages");
 		}

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* vhost-pin's pure core. */
+#include <stdint.h>
 #include <linux/err.h>
 #include <linux/slab.h>
 #include <vpin/desc.h>
@@ -15,6 +16,7 @@ struct bench_vhost_pin {
 	struct vpin_ring ring;
 	struct vring_avail *avail;
 	struct vring_used *used;
+	struct vpin_desc descs[GUEST_QUEUE_SIZE];
 };
 
 /* Not the module's: what it pins is user memory of ours. */
@@ -141,6 +143,38 @@ static inline u64 bench_chain(struct bench_vhost_pin *self, u16 head)
 	return ret ? 0 : sum;
 }
 
+static inline u64 bench_cursor(struct vpin_cursor *cursor)
+{
+	u32 len = UINT32_MAX;
+	u64 sum = 0;
+	void *addr;
+
+	while ((addr = vpin_cursor_next(cursor, &len))) {
+		sum += (unsigned long)addr + len;
+		len = UINT32_MAX;
+	}
+	return sum;
+}
+
+/* The same as a device type does it: copies, then cursors over them. */
+static inline u64 bench_chain_cursors(struct bench_vhost_pin *self, u16 head)
+{
+	struct vpin_chain chain = {
+		.descs = self->descs,
+		.max = GUEST_QUEUE_SIZE,
+	};
+	struct vpin_cursor cursor;
+	u64 sum;
+
+	if (unlikely(vpin_chain_walk(&chain, &self->table, &self->hint, head,
+				     true)))
+		return 0;
+	vpin_cursor_readable(&cursor, &chain, self->snap, &self->hint);
+	sum = bench_cursor(&cursor);
+	vpin_cursor_writable(&cursor, &chain, self->snap, &self->hint);
+	return sum + bench_cursor(&cursor);
+}
+
 static u64 bench_walk(void *priv, u64 nr)
 {
 	struct bench_vhost_pin *self = priv;
@@ -148,6 +182,12 @@ static u64 bench_walk(void *priv, u64 nr)
 	u32 mask = guest->nr_chains - 1;
 	u64 i, sum = 0;
 
+	if (guest->shape.cursors) {
+		for (i = 0; i < nr; i++)
+			sum += bench_chain_cursors(self,
+						   guest->heads[i & mask]);
+		return sum;
+	}
 	for (i = 0; i < nr; i++)
 		sum += bench_chain(self, guest->heads[i & mask]);
 	return sum;
