@@ -19,11 +19,15 @@ struct bench_vhost_pin {
 	struct vpin_desc descs[GUEST_QUEUE_SIZE];
 };
 
+/* Pins that somebody refers to. */
+static unsigned int nr_pins;
+
 /* Not the module's: what it pins is user memory of ours. */
 void vpin_pin_put(struct vpin_pin *pin)
 {
 	if (!pin || !refcount_dec_and_test(&pin->ref))
 		return;
+	nr_pins--;
 	kvfree(pin->runs);	/* or pages */
 	kvfree(pin);
 }
@@ -58,6 +62,7 @@ static struct vpin_pin *bench_pin(const struct guest_region *region,
 
 	if (!pin)
 		return NULL;
+	nr_pins++;
 	refcount_set(&pin->ref, 1);
 	pin->nr_pages = region->size >> PAGE_SHIFT;
 	pin->writable = true;
@@ -118,6 +123,8 @@ static void bench_close(void *priv)
 	vpin_desc_table_fini(&self->table);
 	vpin_snap_put(self->snap);
 	kvfree(self);
+	if (nr_pins)
+		__builtin_trap();
 }
 
 /* Return: the sum of the chain's addresses and lengths; 0 if it is bad. */
