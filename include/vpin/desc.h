@@ -16,7 +16,10 @@
 #define _VPIN_DESC_H
 
 #include <linux/compiler.h>
+#include <linux/err.h>
+#include <linux/minmax.h>
 #include <linux/nospec.h>
+#include <linux/overflow.h>
 #include <linux/types.h>
 #include <asm/byteorder.h>
 #include <linux/virtio_byteorder.h>
@@ -108,8 +111,15 @@ static inline int vpin_desc_read(const struct vpin_desc_table *table, u32 index,
 {
 	const struct vring_desc *wire = table->linear;
 
-	if (unlikely(!wire || index >= table->size))
-		return vpin_desc_read_slow(table, index, desc);
+	if (unlikely(!wire || index >= table->size)) {
+		/* Of its own, so that @desc can stay in registers. */
+		struct vpin_desc slow = {};
+		struct vpin_desc_table copy = *table;
+		int ret = vpin_desc_read_slow(&copy, index, &slow);
+
+		*desc = slow;
+		return ret;
+	}
 	vpin_desc_load(desc, &wire[array_index_nospec(index, table->size)]);
 	return 0;
 }
@@ -134,7 +144,7 @@ void vpin_desc_table_dump(struct seq_file *m,
  * struct vpin_chain_iter - one walk along a chain
  * @table: where the next descriptor is read: the ring's table, then the
  *	indirect one if the chain goes there
- * @hint: last hit of translations
+ * @hint: what the reader remembers of translations, or NULL
  * @next: index of the next descriptor in @table
  * @left: descriptors that the chain may still have
  * @total: bytes so far
@@ -155,10 +165,99 @@ struct vpin_chain_iter {
 	bool writing;
 };
 
-void vpin_chain_begin(struct vpin_chain_iter *iter,
-		      const struct vpin_desc_table *table,
-		      struct vpin_hint *hint, u16 head, bool allow_indirect);
-int vpin_chain_next(struct vpin_chain_iter *iter, struct vpin_desc *desc);
+/**
+ * vpin_chain_begin - starts a walk
+ * @iter: the walk
+ * @table: the ring's table, bound for as long as the walk lasts
+ * @hint: what the reader remembers of translations, or NULL
+ * @head: index of the first descriptor
+ * @allow_indirect: whether VIRTIO_F_INDIRECT_DESC was negotiated
+ */
+static inline void vpin_chain_begin(struct vpin_chain_iter *iter,
+				    const struct vpin_desc_table *table,
+				    struct vpin_hint *hint, u16 head,
+				    bool allow_indirect)
+{
+	iter->table = *table;
+	iter->hint = hint;
+	iter->next = head;
+	iter->left = table->size;
+	iter->total = 0;
+	iter->more = true;
+	iter->indirect = false;
+	iter->allow_indirect = allow_indirect;
+	iter->writing = false;
+}
+
+void *vpin_chain_enter(const struct vpin_snap *snap, struct vpin_hint *hint,
+		       u64 gpa, u32 len);
+
+/**
+ * vpin_chain_next - the next descriptor of a walk
+ * @iter: the walk
+ * @desc: out: the copy
+ *
+ * After an error the walk is over; what was handed out before is still good.
+ * Inline, so that a walk's state stays in registers.
+ *
+ * Return: 1 with a descriptor, 0 at the end, or
+ *  -ENODEV	the table is not bound
+ *  -EINVAL	an index out of range, readable after writable, or an indirect
+ *		table that VIRTIO forbids
+ *  -ELOOP	longer than the ring or the indirect table
+ *  -EFAULT	a table is not mapped, or a buffer wraps the address space
+ *  -EMSGSIZE	the lengths sum to more than 2^32-1
+ */
+static __always_inline int vpin_chain_next(struct vpin_chain_iter *iter,
+					   struct vpin_desc *desc)
+{
+	int ret;
+
+	if (!iter->more)
+		return 0;
+	iter->more = false;
+again:
+	if (unlikely(!iter->left))
+		return vpin_desc_table_is_valid(&iter->table) ? -ELOOP : -ENODEV;
+	ret = vpin_desc_read(&iter->table, iter->next, desc);
+	if (unlikely(ret))
+		return ret;
+
+	if (desc->flags & VRING_DESC_F_INDIRECT) {
+		/*
+		 * VIRTIO 1.2, 2.7.5.3.2: it may follow ordinary descriptors,
+		 * and its own WRITE flag means nothing.
+		 */
+		if (unlikely(!iter->allow_indirect || iter->indirect ||
+			     desc->flags & VRING_DESC_F_NEXT))
+			return -EINVAL;
+		iter->table.linear = vpin_chain_enter(iter->table.snap,
+						      iter->hint, desc->addr,
+						      desc->len);
+		if (IS_ERR(iter->table.linear))
+			return PTR_ERR(iter->table.linear);
+		iter->table.base_addr = desc->addr;
+		iter->table.size = desc->len / sizeof(struct vring_desc);
+		iter->next = 0;
+		iter->left = min(iter->left, iter->table.size);
+		iter->indirect = true;
+		goto again;
+	}
+
+	iter->left--;
+	if (desc->flags & VRING_DESC_F_WRITE)
+		iter->writing = true;
+	else if (unlikely(iter->writing))
+		return -EINVAL;
+	if (unlikely(desc->len && desc->addr + (desc->len - 1) < desc->addr))
+		return -EFAULT;
+	if (unlikely(check_add_overflow(iter->total, desc->len, &iter->total)))
+		return -EMSGSIZE;
+
+	iter->next = desc->next;
+	iter->more = desc->flags & VRING_DESC_F_NEXT;
+	return 1;
+}
 
 /**
  * struct vpin_chain - a chain that was walked: copies of its descriptors
@@ -185,7 +284,7 @@ int vpin_chain_walk(struct vpin_chain *chain,
 /**
  * struct vpin_cursor - a place in the bytes of one half of a chain
  * @snap: the address space
- * @hint: last hit of translations
+ * @hint: what the reader remembers of translations, or NULL
  * @desc: the descriptor it is in
  * @end: one past the last descriptor of the half
  * @offset: bytes into @desc
@@ -206,7 +305,38 @@ void vpin_cursor_readable(struct vpin_cursor *cursor,
 void vpin_cursor_writable(struct vpin_cursor *cursor,
 			  const struct vpin_chain *chain,
 			  const struct vpin_snap *snap, struct vpin_hint *hint);
-void *vpin_cursor_next(struct vpin_cursor *cursor, u32 *len);
+
+/**
+ * vpin_cursor_next - the next contiguous piece, and steps over it
+ * @cursor: the cursor
+ * @len: in: bytes wanted, not 0; out: bytes of the piece, at least 1
+ *
+ * Return: its kernel address, valid as long as the snapshot is held, or NULL
+ * at the end of the half and where the memory is not mapped as it is used.
+ */
+static inline void *vpin_cursor_next(struct vpin_cursor *cursor, u32 *len)
+{
+	const struct vpin_desc *desc = cursor->desc;
+	void *addr;
+	u64 n;
+
+	if (unlikely(desc == cursor->end))
+		return NULL;
+	n = min(*len, desc->len - cursor->offset);
+	addr = vpin_snap_resolve(cursor->snap, cursor->hint,
+				 desc->addr + cursor->offset, &n, cursor->perm);
+	if (unlikely(!addr))
+		return NULL;
+
+	cursor->offset += n;
+	if (cursor->offset == desc->len) {
+		cursor->desc++;
+		cursor->offset = 0;
+	}
+	*len = n;
+	return addr;
+}
+
 int vpin_cursor_copy(struct vpin_cursor *cursor, void *buf, u32 len);
 void *vpin_chain_last_byte(const struct vpin_chain *chain,
 			   const struct vpin_snap *snap,

@@ -68,21 +68,47 @@ struct vpin_range {
 
 /**
  * struct vpin_snap - an immutable picture of an address space
+ * @id: its number; no other snapshot has it, ever
  * @ref: holders
  * @nr: length of @ranges
  * @nr_failed: ranges whose pinning failed
  * @ranges: sorted by address, disjoint
  */
 struct vpin_snap {
+	u64 id;
 	refcount_t ref;
 	u32 nr;
 	u32 nr_failed;
 	struct vpin_range ranges[] __counted_by(nr);
 };
 
+/* Hits that a hint remembers, each of the stretch of GPAs that it is in. */
+#define VPIN_HITS	64
+#define VPIN_HIT_SHIFT	21
+
+/**
+ * struct vpin_hit - GPAs whose bytes lie next to each other
+ * @first: first GPA
+ * @span: last GPA, counted from @first
+ * @addr: kernel address of the byte at @first
+ * @perm: VPIN_PERM_*; 0 if this is no hit
+ */
+struct vpin_hit {
+	u64 first;
+	u64 span;
+	void *addr;
+	u32 perm;
+};
+
+/**
+ * struct vpin_hint - what a reader remembers of a snapshot
+ * @id: of which; 0 before the first
+ * @hits: the last hit of each kind: GPAs that differ in the bits above
+ *	VPIN_HIT_SHIFT do not displace each other
+ */
 struct vpin_hint {
-	u32 range;
-	unsigned long run;
+	u64 id;
+	struct vpin_hit hits[VPIN_HITS];
 };
 
 void vpin_snap_free(struct vpin_snap *snap);
@@ -97,11 +123,6 @@ static inline void vpin_snap_put(struct vpin_snap *snap)
 {
 	if (snap && refcount_dec_and_test(&snap->ref))
 		vpin_snap_free(snap);
-}
-
-static inline bool vpin_range_holds(const struct vpin_range *range, u64 gpa)
-{
-	return gpa >= range->first && gpa <= range->last;
 }
 
 /* Index of the first range that ends at or after @gpa; nr if none does. */
@@ -120,68 +141,13 @@ static inline u32 vpin_snap_search(const struct vpin_snap *snap, u64 gpa)
 	return low;
 }
 
-/* Index of the run that holds page @index of @pin. */
-static inline unsigned long vpin_pin_run(const struct vpin_pin *pin,
-					 unsigned long index,
-					 unsigned long hint)
-{
-	unsigned long low = 0, high = pin->nr_runs;
-
-	if (hint < high && pin->runs[hint].index <= index &&
-	    (hint + 1 == high || index < pin->runs[hint + 1].index))
-		return hint;
-
-	while (high - low > 1) {
-		unsigned long mid = low + (high - low) / 2;
-
-		if (pin->runs[mid].index <= index)
-			low = mid;
-		else
-			high = mid;
-	}
-	return low;
-}
-
-/*
- * Address of byte @offset of @pin; *@len, the bytes wanted, shrinks to those
- * that follow it without a gap.
- */
-static inline void *vpin_pin_addr(const struct vpin_pin *pin, u64 offset,
-				  struct vpin_hint *hint, u64 *len)
-{
-	unsigned long index = offset >> PAGE_SHIFT;
-	unsigned long in_page = offset_in_page(offset);
-	unsigned long end;
-	void *addr;
-	u64 have;
-
-	if (pin->nr_runs) {
-		unsigned long run = vpin_pin_run(pin, index, hint->run);
-
-		hint->run = run;
-		end = run + 1 == pin->nr_runs ? pin->nr_pages :
-						pin->runs[run + 1].index;
-		addr = pin->runs[run].addr +
-		       ((index - pin->runs[run].index) << PAGE_SHIFT);
-	} else {
-		addr = pin->pages[index];
-		end = index + 1;
-		while (end < pin->nr_pages &&
-		       *len > ((u64)(end - index) << PAGE_SHIFT) - in_page &&
-		       pin->pages[end] == pin->pages[end - 1] + PAGE_SIZE)
-			end++;
-	}
-
-	have = ((u64)(end - index) << PAGE_SHIFT) - in_page;
-	if (*len > have)
-		*len = have;
-	return addr + in_page;
-}
+void *vpin_snap_translate(const struct vpin_snap *snap, struct vpin_hint *hint,
+			  u64 gpa, u64 *len, u32 perm);
 
 /**
  * vpin_snap_resolve - translates the start of a stretch of guest memory
  * @snap: the address space
- * @hint: the reader's last hit, updated
+ * @hint: what the reader remembers, updated; NULL if nothing
  * @gpa: first GPA of the stretch
  * @len: in: bytes wanted, not 0; out: bytes that are contiguous from the
  *	returned address, 1 to the bytes wanted.  A longer stretch is reached by
@@ -195,26 +161,17 @@ static inline void *vpin_snap_resolve(const struct vpin_snap *snap,
 				      struct vpin_hint *hint, u64 gpa,
 				      u64 *len, u32 perm)
 {
-	const struct vpin_range *range;
-	u32 i = hint->range;
-	u64 have;
+	const struct vpin_hit *hit;
+	u64 offset;
 
-	if (unlikely(i >= snap->nr || !vpin_range_holds(&snap->ranges[i], gpa))) {
-		i = vpin_snap_search(snap, gpa);
-		if (i == snap->nr || gpa < snap->ranges[i].first)
-			return NULL;
-		hint->range = i;
-	}
-
-	range = &snap->ranges[i];
-	if (unlikely(!range->pin || (range->perm & perm) != perm))
-		return NULL;
-
-	have = range->last - gpa;	/* one less: the whole of 2^64 fits */
-	if (*len - 1 > have)
-		*len = have + 1;
-	return vpin_pin_addr(range->pin, gpa - range->first + range->offset,
-			     hint, len);
+	if (unlikely(!hint || hint->id != snap->id))
+		return vpin_snap_translate(snap, hint, gpa, len, perm);
+	hit = &hint->hits[(gpa >> VPIN_HIT_SHIFT) % VPIN_HITS];
+	offset = gpa - hit->first;
+	if (unlikely(offset > hit->span || *len - 1 > hit->span - offset ||
+		     (hit->perm & perm) != perm))
+		return vpin_snap_translate(snap, hint, gpa, len, perm);
+	return hit->addr + offset;
 }
 
 int vpin_snap_read(const struct vpin_snap *snap, struct vpin_hint *hint,

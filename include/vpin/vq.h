@@ -106,7 +106,7 @@ struct vpin_req {
  * @ring: the ring
  * @table: its descriptor area as a table
  * @view: current view; NULL while the ring is not mapped: the queue waits
- * @hint: last hit of translations
+ * @hint: what it remembers of translations
  * @descs: copies of the descriptors of the chain at hand, @num of them
  * @inflight: requests that have not ended
  * @fetching: chains may be taken

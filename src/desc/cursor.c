@@ -8,7 +8,6 @@
  * single descriptors.
  */
 #include <linux/errno.h>
-#include <linux/minmax.h>
 #include <linux/string.h>
 #include <vpin/desc.h>
 
@@ -38,37 +37,6 @@ void vpin_cursor_writable(struct vpin_cursor *cursor,
 		.end = chain->descs + chain->nr,
 		.perm = VPIN_PERM_WRITE,
 	};
-}
-
-/**
- * vpin_cursor_next - the next contiguous piece, and steps over it
- * @cursor: the cursor
- * @len: in: bytes wanted, not 0; out: bytes of the piece, at least 1
- *
- * Return: its kernel address, valid as long as the snapshot is held, or NULL
- * at the end of the half and where the memory is not mapped as it is used.
- */
-void *vpin_cursor_next(struct vpin_cursor *cursor, u32 *len)
-{
-	const struct vpin_desc *desc = cursor->desc;
-	void *addr;
-	u64 n;
-
-	if (unlikely(desc == cursor->end))
-		return NULL;
-	n = min(*len, desc->len - cursor->offset);
-	addr = vpin_snap_resolve(cursor->snap, cursor->hint,
-				 desc->addr + cursor->offset, &n, cursor->perm);
-	if (unlikely(!addr))
-		return NULL;
-
-	cursor->offset += n;
-	if (cursor->offset == desc->len) {
-		cursor->desc++;
-		cursor->offset = 0;
-	}
-	*len = n;
-	return addr;
 }
 
 /**
@@ -103,7 +71,7 @@ int vpin_cursor_copy(struct vpin_cursor *cursor, void *buf, u32 len)
  * vpin_chain_last_byte - where the last byte is that the device writes
  * @chain: the chain
  * @snap: the address space
- * @hint: last hit of translations
+ * @hint: what the reader remembers of translations, or NULL
  *
  * Return: its kernel address, or NULL if the device writes nothing, or it is
  * not mapped for writing.

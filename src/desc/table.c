@@ -23,7 +23,6 @@ int vpin_desc_table_init(struct vpin_desc_table *table, struct vpin_snap *snap,
 			 u64 base_addr, u32 size)
 {
 	u64 bytes = (u64)size * sizeof(struct vring_desc);
-	struct vpin_hint hint = {};
 	u64 len = bytes;
 
 	memset(table, 0, sizeof(*table));
@@ -40,7 +39,7 @@ int vpin_desc_table_init(struct vpin_desc_table *table, struct vpin_snap *snap,
 	table->base_addr = base_addr;
 	table->size = size;
 	table->snap = vpin_snap_get(snap);
-	table->linear = vpin_snap_resolve(snap, &hint, base_addr, &len,
+	table->linear = vpin_snap_resolve(snap, NULL, base_addr, &len,
 					  VPIN_PERM_READ);
 	if (len < bytes)
 		table->linear = NULL;
@@ -85,7 +84,6 @@ int vpin_desc_addr(const struct vpin_desc_table *table, u32 index, u64 *gpa)
 int vpin_desc_read_slow(const struct vpin_desc_table *table, u32 index,
 			struct vpin_desc *desc)
 {
-	struct vpin_hint hint = {};
 	struct vring_desc wire;
 	u64 gpa;
 	int ret;
@@ -93,7 +91,7 @@ int vpin_desc_read_slow(const struct vpin_desc_table *table, u32 index,
 	ret = vpin_desc_addr(table, index, &gpa);
 	if (ret)
 		return ret;
-	if (vpin_snap_read(table->snap, &hint, gpa, &wire, sizeof(wire)))
+	if (vpin_snap_read(table->snap, NULL, gpa, &wire, sizeof(wire)))
 		return -EFAULT;
 	vpin_desc_load(desc, &wire);
 	return 0;
@@ -120,12 +118,11 @@ int vpin_desc_write(const struct vpin_desc_table *table, u32 index,
 		.flags = __cpu_to_virtio16(true, desc->flags),
 		.next = __cpu_to_virtio16(true, desc->next),
 	};
-	struct vpin_hint hint = {};
 	u64 gpa;
 	int ret;
 
 	ret = vpin_desc_addr(table, index, &gpa);
 	if (ret)
 		return ret;
-	return vpin_snap_write(table->snap, &hint, gpa, &wire, sizeof(wire));
+	return vpin_snap_write(table->snap, NULL, gpa, &wire, sizeof(wire));
 }

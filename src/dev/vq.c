@@ -99,7 +99,6 @@ int vpin_vq_start(struct vpin_vq *vq)
 	vpin_ring_init(&vq->ring, vq->num, vq->base,
 		       vpin_dev_has(dev, VIRTIO_RING_F_EVENT_IDX));
 	vpin_vq_set_view(vq, view);
-	vq->hint = (struct vpin_hint) {};
 	vq->inflight = 0;
 	vq->broken = false;
 	vq->fetching = true;

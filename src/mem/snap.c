@@ -5,10 +5,13 @@
  * The invariant of a published snapshot: its ranges are sorted by address and
  * disjoint, and it holds one reference on the pin of each.
  */
+#include <linux/atomic.h>
 #include <linux/err.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 #include <vpin/mem.h>
+
+static atomic64_t vpin_snap_ids = ATOMIC64_INIT(0);
 
 static struct vpin_snap *vpin_snap_alloc(u32 nr)
 {
@@ -17,6 +20,7 @@ static struct vpin_snap *vpin_snap_alloc(u32 nr)
 	snap = kvzalloc(struct_size(snap, ranges, nr), GFP_KERNEL_ACCOUNT);
 	if (!snap)
 		return NULL;
+	snap->id = atomic64_inc_return(&vpin_snap_ids);
 	refcount_set(&snap->ref, 1);
 	snap->nr = nr;
 	return snap;
@@ -114,6 +118,112 @@ struct vpin_snap *vpin_snap_remove(const struct vpin_snap *old, u64 first,
 	return new;
 }
 
+/* Index of the run that holds page @index of @pin. */
+static unsigned long vpin_pin_run(const struct vpin_pin *pin,
+				  unsigned long index)
+{
+	unsigned long low = 0, high = pin->nr_runs;
+
+	while (high - low > 1) {
+		unsigned long mid = low + (high - low) / 2;
+
+		if (pin->runs[mid].index <= index)
+			low = mid;
+		else
+			high = mid;
+	}
+	return low;
+}
+
+/*
+ * Pages of @pin around page @index that lie next to each other: all of the run,
+ * or, where each page is known by itself, no more after it than @wanted.
+ * Return: the kernel address of page @from; @to is one past the last one.
+ */
+static void *vpin_pin_piece(const struct vpin_pin *pin, unsigned long index,
+			    unsigned long wanted, unsigned long *from,
+			    unsigned long *to)
+{
+	unsigned long end = index + 1;
+
+	if (pin->nr_runs) {
+		unsigned long run = vpin_pin_run(pin, index);
+
+		*from = pin->runs[run].index;
+		*to = run + 1 == pin->nr_runs ? pin->nr_pages :
+						pin->runs[run + 1].index;
+		return pin->runs[run].addr;
+	}
+
+	while (end < pin->nr_pages && end - index < wanted &&
+	       pin->pages[end] == pin->pages[end - 1] + PAGE_SIZE)
+		end++;
+	*from = index;
+	*to = end;
+	return pin->pages[index];
+}
+
+/* What @range knows of the bytes around @gpa. */
+static void vpin_range_hit(const struct vpin_range *range, u64 gpa, u64 len,
+			   struct vpin_hit *hit)
+{
+	u64 offset = gpa - range->first + range->offset;
+	unsigned long wanted, from, to;
+	u64 first, end;
+	void *addr;
+
+	wanted = len >> PAGE_SHIFT > range->pin->nr_pages ?
+		 range->pin->nr_pages : (len >> PAGE_SHIFT) + 2;
+	addr = vpin_pin_piece(range->pin, offset >> PAGE_SHIFT, wanted, &from,
+			      &to);
+	/* In bytes of the pin, and of those the range's own. */
+	first = max((u64)from << PAGE_SHIFT, range->offset);
+	end = min(((u64)to << PAGE_SHIFT) - 1 - first,
+		  range->last - range->first - (first - range->offset));
+
+	hit->first = range->first + (first - range->offset);
+	hit->span = end;
+	hit->addr = addr + (first - ((u64)from << PAGE_SHIFT));
+	hit->perm = range->perm;
+}
+
+/**
+ * vpin_snap_translate - vpin_snap_resolve() of what the hint does not know
+ * @snap: the address space
+ * @hint: what the reader remembers, updated; NULL if nothing
+ * @gpa: as there
+ * @len: as there
+ * @perm: as there
+ *
+ * Return: as there.
+ */
+void *vpin_snap_translate(const struct vpin_snap *snap, struct vpin_hint *hint,
+			  u64 gpa, u64 *len, u32 perm)
+{
+	u32 i = vpin_snap_search(snap, gpa);
+	const struct vpin_range *range = &snap->ranges[i];
+	struct vpin_hit hit;
+	u64 have;
+
+	if (i == snap->nr || gpa < range->first || !range->pin ||
+	    (range->perm & perm) != perm)
+		return NULL;
+
+	vpin_range_hit(range, gpa, *len, &hit);
+	if (hint) {
+		if (hint->id != snap->id) {
+			memset(hint->hits, 0, sizeof(hint->hits));
+			hint->id = snap->id;
+		}
+		hint->hits[(gpa >> VPIN_HIT_SHIFT) % VPIN_HITS] = hit;
+	}
+
+	have = hit.span - (gpa - hit.first);
+	if (*len - 1 > have)
+		*len = have + 1;
+	return hit.addr + (gpa - hit.first);
+}
+
 static int vpin_snap_copy(const struct vpin_snap *snap, struct vpin_hint *hint,
 			  u64 gpa, void *buf, u64 len, u32 perm)
 {
@@ -137,7 +247,7 @@ static int vpin_snap_copy(const struct vpin_snap *snap, struct vpin_hint *hint,
 /**
  * vpin_snap_read - copies from guest memory
  * @snap: the address space
- * @hint: the reader's last hit
+ * @hint: what the reader remembers, or NULL
  * @gpa: where from
  * @to: where to
  * @len: bytes; may cross pages and adjacent ranges
@@ -154,7 +264,7 @@ int vpin_snap_read(const struct vpin_snap *snap, struct vpin_hint *hint,
 /**
  * vpin_snap_write - copies to guest memory
  * @snap: the address space
- * @hint: the writer's last hit
+ * @hint: what the writer remembers, or NULL
  * @gpa: where to
  * @from: where from
  * @len: bytes; may cross pages and adjacent ranges

@@ -11,7 +11,6 @@ static int vpin_window_vmap(struct vpin_window *window,
 			    const struct vpin_snap *snap, u64 gpa, u64 len,
 			    u32 perm)
 {
-	struct vpin_hint hint = {};
 	unsigned long i = 0, in_page = 0, nr;
 	struct page **pages;
 	int ret = -EFAULT;
@@ -23,7 +22,7 @@ static int vpin_window_vmap(struct vpin_window *window,
 
 	while (len) {
 		u64 n = PAGE_SIZE;
-		void *addr = vpin_snap_resolve(snap, &hint, gpa, &n, perm);
+		void *addr = vpin_snap_resolve(snap, NULL, gpa, &n, perm);
 
 		if (!addr)
 			goto free;
@@ -66,13 +65,12 @@ free:
 int vpin_window_open(struct vpin_window *window, const struct vpin_snap *snap,
 		     u64 gpa, u64 len, u32 perm)
 {
-	struct vpin_hint hint = {};
 	u64 n = len;
 
 	if (vpin_snap_check(snap, gpa, len, perm))
 		return -EFAULT;
 	window->vmapped = NULL;
-	window->addr = vpin_snap_resolve(snap, &hint, gpa, &n, perm);
+	window->addr = vpin_snap_resolve(snap, NULL, gpa, &n, perm);
 	if (n == len)
 		return 0;
 	window->addr = NULL;
