@@ -344,7 +344,7 @@ static void chain_next_goes_on_in_an_indirect_table(struct kunit *test)
 static int walk(struct kunit *test, struct vpin_chain *chain,
 		const struct vpin_desc_table *table, u32 max)
 {
-	struct vpin_hint hint = {};
+	static struct vpin_hint hint;
 
 	chain->descs = kunit_kcalloc(test, max, sizeof(*chain->descs),
 				     GFP_KERNEL);
@@ -381,7 +381,7 @@ static void cursor_copies_across_descriptors(struct kunit *test)
 		{ GUEST_BUF + 100, 99, 0, 0 },
 	};
 	struct vpin_guest *guest = test->priv;
-	struct vpin_hint hint = {};
+	static struct vpin_hint hint;
 	struct vpin_desc_table table;
 	struct vpin_cursor cursor;
 	struct vpin_chain chain;
@@ -411,7 +411,7 @@ static void cursor_copies_across_descriptors(struct kunit *test)
 static void cursor_writes_to_the_writable_half(struct kunit *test)
 {
 	struct vpin_guest *guest = test->priv;
-	struct vpin_hint hint = {};
+	static struct vpin_hint hint;
 	struct vpin_desc_table table;
 	struct vpin_cursor cursor;
 	struct vpin_chain chain;
@@ -443,7 +443,7 @@ static void cursor_next_gives_contiguous_pieces(struct kunit *test)
 	static const u32 want[] = { 2048, 4096, 2048 };
 	struct vpin_desc one = DESC(GUEST_NEXT + 2048, SZ_8K, 0, 0);
 	struct vpin_guest *guest = test->priv;
-	struct vpin_hint hint = {};
+	static struct vpin_hint hint;
 	struct vpin_desc_table table;
 	struct vpin_cursor cursor;
 	struct vpin_chain chain;
@@ -470,7 +470,7 @@ static void *last_byte(struct kunit *test, const struct vpin_desc_table *table,
 		       u32 nr)
 {
 	struct vpin_guest *guest = test->priv;
-	struct vpin_hint hint = {};
+	static struct vpin_hint hint;
 	struct vpin_chain chain;
 
 	vpin_guest_chain(guest, blk_read, nr);

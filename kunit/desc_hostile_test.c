@@ -119,7 +119,7 @@ static void check_chain(struct kunit *test, const struct vpin_desc_table *table,
 	struct vpin_desc descs[SIZE], desc;
 	struct vpin_chain chain = { .descs = descs, .max = SIZE };
 	struct vpin_chain_iter iter;
-	struct vpin_hint hint = {};
+	static struct vpin_hint hint;
 	u32 len, nr = 0;
 	int ret;
 
@@ -204,7 +204,7 @@ static void h04_walk_drops_zero_lengths(struct kunit *test)
 	};
 	struct vpin_desc copies[3];
 	struct vpin_chain chain = { .descs = copies, .max = 3 };
-	struct vpin_hint hint = {};
+	static struct vpin_hint hint;
 	struct vpin_desc_table table;
 
 	vpin_guest_table(test->priv, &table, SIZE);
@@ -374,7 +374,7 @@ static void h08_bytes_across_adjacent_ranges(struct kunit *test)
 {
 	struct vpin_desc one = DESC(GUEST_NEXT - 100, 200, 0, 0);
 	struct vpin_guest *guest = test->priv;
-	struct vpin_hint hint = {};
+	static struct vpin_hint hint;
 	struct vpin_cursor cursor;
 	u8 got[200];
 	u32 i;
@@ -392,7 +392,7 @@ static void h08_cursor_at_a_hole(struct kunit *test)
 {
 	struct vpin_desc one = DESC(GUEST_HOLE - 100, 200, 0, 0);
 	struct vpin_guest *guest = test->priv;
-	struct vpin_hint hint = {};
+	static struct vpin_hint hint;
 	struct vpin_cursor cursor;
 	u32 len = 200;
 
@@ -413,7 +413,7 @@ static void h09_cursor_needs_the_permission(struct kunit *test)
 	};
 	struct vpin_guest *guest = test->priv;
 	struct vpin_chain chain = { .descs = descs, .nr = 2, .nr_readable = 1 };
-	struct vpin_hint hint = {};
+	static struct vpin_hint hint;
 	struct vpin_cursor cursor;
 	u32 len = 1;
 
@@ -431,7 +431,7 @@ static void h10_descriptors_edited_after_the_walk(struct kunit *test)
 {
 	struct vpin_desc copies[SIZE];
 	struct vpin_chain chain = { .descs = copies, .max = SIZE };
-	struct vpin_hint hint = {};
+	static struct vpin_hint hint;
 	struct vpin_desc_table table;
 	u32 i;
 
@@ -494,7 +494,7 @@ static void h14_buffer_is_the_table(struct kunit *test)
 	struct vpin_guest *guest = test->priv;
 	struct vpin_desc copies[SIZE];
 	struct vpin_chain chain = { .descs = copies, .max = SIZE };
-	struct vpin_hint hint = {};
+	static struct vpin_hint hint;
 	struct vpin_desc_table table;
 	struct vpin_cursor cursor;
 	u8 data[33];
@@ -521,7 +521,7 @@ static void h16_100000_bad_chains(struct kunit *test)
 	struct vpin_guest *guest = test->priv;
 	struct vpin_desc copies[SIZE];
 	struct vpin_chain chain = { .descs = copies, .max = SIZE };
-	struct vpin_hint hint = {};
+	static struct vpin_hint hint;
 	struct vpin_desc_table table;
 	u32 i, bad = 0;
 

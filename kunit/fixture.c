@@ -170,6 +170,22 @@ static struct vpin_guest_piece *vpin_guest_find(struct vpin_guest *guest,
 	return NULL;
 }
 
+/* Unmaps the piece that @gpa is in; the guest still holds its pin. */
+void vpin_guest_unmap(struct vpin_guest *guest, u64 gpa)
+{
+	struct vpin_guest_piece *piece = vpin_guest_find(guest, gpa);
+	struct vpin_snap *snap;
+
+	KUNIT_ASSERT_NOT_NULL(guest->test, piece);
+	snap = vpin_snap_remove(guest->snap, piece->first, piece->last, false);
+	KUNIT_ASSERT_FALSE(guest->test, IS_ERR(snap));
+	vpin_snap_put(guest->snap);
+	guest->snap = snap;
+	/* Nothing is in it any more. */
+	piece->first = 1;
+	piece->last = 0;
+}
+
 /* Who uses the pin at @gpa, but for the guest itself. */
 unsigned int vpin_guest_pin_refs(struct vpin_guest *guest, u64 gpa)
 {
@@ -278,8 +294,9 @@ void vpin_guest_table(struct vpin_guest *guest, struct vpin_desc_table *table,
 
 void vpin_walk_begin(struct vpin_walk *walk, bool allow_indirect)
 {
-	vpin_chain_begin(&walk->iter, &walk->table, &walk->hint, 0,
-			 allow_indirect);
+	static struct vpin_hint hint;
+
+	vpin_chain_begin(&walk->iter, &walk->table, &hint, 0, allow_indirect);
 }
 
 /* Return: as vpin_chain_next(). */

@@ -51,6 +51,7 @@ struct vpin_pin *vpin_guest_map_at(struct vpin_guest *guest, u64 gpa, u64 size,
 				   enum vpin_guest_layout layout);
 void vpin_guest_map_failed(struct vpin_guest *guest, u64 gpa, u64 size);
 void vpin_guest_map_typical(struct vpin_guest *guest);
+void vpin_guest_unmap(struct vpin_guest *guest, u64 gpa);
 unsigned int vpin_guest_pin_refs(struct vpin_guest *guest, u64 gpa);
 
 void *vpin_guest_ptr(struct vpin_guest *guest, u64 gpa);
@@ -72,13 +73,11 @@ void vpin_guest_table(struct vpin_guest *guest, struct vpin_desc_table *table,
 /**
  * struct vpin_walk - a walk along a chain, one descriptor at a time
  * @table: where it begins, at descriptor 0
- * @hint: last hit of translations
  * @iter: where it is
  * @desc: the descriptor that it came to last
  */
 struct vpin_walk {
 	struct vpin_desc_table table;
-	struct vpin_hint hint;
 	struct vpin_chain_iter iter;
 	struct vpin_desc desc;
 };

@@ -296,7 +296,7 @@ static void resolve_over_layouts(struct kunit *test)
 {
 	const struct layout_case *c = test->param_value;
 	struct vpin_guest *guest = test->priv;
-	struct vpin_hint hint = {};
+	static struct vpin_hint hint;
 	u64 gpa, want, len;
 	void *addr;
 
@@ -326,7 +326,7 @@ static void copy_over_layouts(struct kunit *test)
 {
 	const struct layout_case *c = test->param_value;
 	struct vpin_guest *guest = test->priv;
-	struct vpin_hint hint = {};
+	static struct vpin_hint hint;
 	u32 i, wrong = 0;
 	u8 *buf;
 
@@ -349,51 +349,98 @@ static void copy_over_layouts(struct kunit *test)
 					     LEN + 1), -EFAULT);
 }
 
-/* A hint from another snapshot, or from nowhere, changes nothing but the time. */
-static void wrong_hints_do_no_harm(struct kunit *test)
+/* GPAs that displace each other in a hint are that far apart. */
+#define RIVAL	((u64)VPIN_HITS << VPIN_HIT_SHIFT)
+
+/* Hits displace each other, also two in one stretch: the address is right. */
+static void hits_that_displace_each_other(struct kunit *test)
 {
-	static const u32 ranges[] = { 0, 1, 2, 3, 4, 1000, U32_MAX };
-	static const unsigned long runs[] = { 0, 1, 2, 3, 1000, ULONG_MAX };
 	static const u64 gpas[] = {
 		0x10000, 0x13fff, 0x20000, 0x22800, 0x27fff, 0x50000,
+		RIVAL + 0x10000, RIVAL + 0x13000, 2 * RIVAL + 0x22800,
 	};
 	struct vpin_guest *guest = test->priv;
-	u32 i, j, k;
+	static struct vpin_hint hint;
+	u32 i, j;
 
 	vpin_guest_map(guest, 0x10000, SZ_16K, VPIN_PERM_RW, VPIN_GUEST_RUN);
 	vpin_guest_map(guest, 0x20000, SZ_32K, VPIN_PERM_RW, VPIN_GUEST_PAIRS);
 	vpin_guest_map(guest, 0x50000, SZ_16K, VPIN_PERM_RW, VPIN_GUEST_SCATTERED);
-	vpin_guest_map_failed(guest, 0x60000, SZ_16K);
-	for (i = 0; i < ARRAY_SIZE(ranges); i++) {
-		for (j = 0; j < ARRAY_SIZE(runs); j++) {
-			struct vpin_hint hint;
-			u64 len;
+	vpin_guest_map(guest, RIVAL + 0x10000, SZ_16K, VPIN_PERM_RW, VPIN_GUEST_RUN);
+	vpin_guest_map(guest, 2 * RIVAL + 0x20000, SZ_16K, VPIN_PERM_RW,
+		       VPIN_GUEST_PAIRS);
+	for (i = 0; i < ARRAY_SIZE(gpas); i++) {
+		for (j = 0; j < ARRAY_SIZE(gpas); j++) {
+			u64 len = 1;
 
-			for (k = 0; k < ARRAY_SIZE(gpas); k++) {
-				hint.range = ranges[i];
-				hint.run = runs[j];
-				len = 1;
-				KUNIT_EXPECT_PTR_EQ(test,
-						    vpin_snap_resolve(guest->snap, &hint, gpas[k],
-								      &len, VPIN_PERM_RW),
-						    vpin_guest_ptr(guest, gpas[k]));
-			}
-			hint.range = ranges[i];
-			hint.run = runs[j];
-			len = 1;
+			vpin_snap_resolve(guest->snap, &hint, gpas[i], &len,
+					  VPIN_PERM_READ);
 			KUNIT_EXPECT_PTR_EQ(test,
-					    vpin_snap_resolve(guest->snap, &hint, 0x60000,
-							      &len, VPIN_PERM_READ),
-					    NULL);
+					    vpin_snap_resolve(guest->snap, &hint, gpas[j],
+							      &len, VPIN_PERM_RW),
+					    vpin_guest_ptr(guest, gpas[j]));
+			KUNIT_EXPECT_EQ(test, len, 1ULL);
 		}
 	}
+}
+
+/* What a hint remembers is of one snapshot: in another it counts for nothing. */
+static void hint_of_another_snapshot(struct kunit *test)
+{
+	struct vpin_guest *guest = test->priv;
+	static struct vpin_hint hint;
+	struct vpin_snap *old;
+	u64 len = 1;
+	void *addr;
+
+	vpin_guest_map(guest, 0x10000, SZ_4K, VPIN_PERM_RW, VPIN_GUEST_RUN);
+	old = vpin_snap_get(guest->snap);
+	addr = vpin_snap_resolve(old, &hint, 0x10000, &len, VPIN_PERM_READ);
+	KUNIT_EXPECT_PTR_EQ(test, addr, vpin_guest_ptr(guest, 0x10000));
+
+	/* Unmapped, and mapped elsewhere. */
+	vpin_guest_unmap(guest, 0x10000);
+	KUNIT_EXPECT_PTR_EQ(test, vpin_snap_resolve(guest->snap, &hint, 0x10000,
+						    &len, VPIN_PERM_READ), NULL);
+	vpin_guest_map(guest, 0x10000, SZ_4K, VPIN_PERM_READ, VPIN_GUEST_RUN);
+	KUNIT_EXPECT_PTR_NE(test, vpin_guest_ptr(guest, 0x10000), addr);
+	KUNIT_EXPECT_PTR_EQ(test, vpin_snap_resolve(guest->snap, &hint, 0x10000,
+						    &len, VPIN_PERM_READ),
+			    vpin_guest_ptr(guest, 0x10000));
+	KUNIT_EXPECT_PTR_EQ(test, vpin_snap_resolve(guest->snap, &hint, 0x10000,
+						    &len, VPIN_PERM_WRITE), NULL);
+	/* Who still holds the old one sees the old one. */
+	KUNIT_EXPECT_PTR_EQ(test, vpin_snap_resolve(old, &hint, 0x10000, &len,
+						    VPIN_PERM_WRITE), addr);
+	vpin_snap_put(old);
+}
+
+/* A hit ends where its range does, though the pin goes on. */
+static void hit_ends_with_its_range(struct kunit *test)
+{
+	struct vpin_guest *guest = test->priv;
+	static struct vpin_hint hint;
+	u64 len = 1, gpa = 0x10000 + 100;
+
+	vpin_guest_map_at(guest, 0x10000, SZ_4K, 512, VPIN_PERM_RW, VPIN_GUEST_RUN);
+	KUNIT_EXPECT_PTR_EQ(test, vpin_snap_resolve(guest->snap, &hint, gpa, &len,
+						    VPIN_PERM_READ),
+			    vpin_guest_ptr(guest, gpa));
+	KUNIT_EXPECT_PTR_EQ(test, vpin_snap_resolve(guest->snap, &hint, 0x10000 - 1,
+						    &len, VPIN_PERM_READ), NULL);
+	KUNIT_EXPECT_PTR_EQ(test, vpin_snap_resolve(guest->snap, &hint,
+						    0x10000 + SZ_4K, &len,
+						    VPIN_PERM_READ), NULL);
+	len = SZ_8K;
+	vpin_snap_resolve(guest->snap, &hint, gpa, &len, VPIN_PERM_READ);
+	KUNIT_EXPECT_EQ(test, len, SZ_4K - 100ULL);
 }
 
 /* The first byte that there is, and the last: 0 and 2^64-1. */
 static void both_ends_of_the_address_space(struct kunit *test)
 {
 	struct vpin_guest *guest = test->priv;
-	struct vpin_hint hint = {};
+	static struct vpin_hint hint;
 	u64 top = -(u64)SZ_8K;
 	u64 len = U64_MAX;
 
@@ -426,7 +473,7 @@ static void one_range_of_2_to_the_64(struct kunit *test)
 	struct vpin_guest *guest = test->priv;
 	struct vpin_range range = { .last = U64_MAX, .perm = VPIN_PERM_RW };
 	struct vpin_snap *empty = vpin_snap_empty(), *snap;
-	struct vpin_hint hint = {};
+	static struct vpin_hint hint;
 	u64 len = U64_MAX;
 
 	range.pin = vpin_guest_map(guest, 0, SZ_8K, VPIN_PERM_RW, VPIN_GUEST_RUN);
@@ -481,7 +528,7 @@ static void check_of_stretches(struct kunit *test)
 {
 	const struct check_case *c = test->param_value;
 	struct vpin_guest *guest = test->priv;
-	struct vpin_hint hint = {};
+	static struct vpin_hint hint;
 	u8 *buf;
 
 	vpin_guest_map_typical(guest);
@@ -520,7 +567,7 @@ static void h09_resolve_needs_each_permission(struct kunit *test)
 
 	vpin_guest_map_typical(guest);
 	for (i = 0; i < ARRAY_SIZE(cases); i++) {
-		struct vpin_hint hint = {};
+		static struct vpin_hint hint;
 		u64 len = 1;
 
 		void *addr = vpin_snap_resolve(guest->snap, &hint, cases[i].gpa,
@@ -534,7 +581,7 @@ static void h09_resolve_needs_each_permission(struct kunit *test)
 static void failed_ranges_are_not_mapped(struct kunit *test)
 {
 	struct vpin_guest *guest = test->priv;
-	struct vpin_hint hint = {};
+	static struct vpin_hint hint;
 	u64 len = 1;
 
 	vpin_guest_map(guest, 0x10000, SZ_4K, VPIN_PERM_RW, VPIN_GUEST_RUN);
@@ -647,7 +694,9 @@ static struct kunit_case vpin_mem_cases[] = {
 	KUNIT_CASE(search_finds_the_first_that_ends_behind),
 	KUNIT_CASE_PARAM(resolve_over_layouts, layout_gen_params),
 	KUNIT_CASE_PARAM(copy_over_layouts, layout_gen_params),
-	KUNIT_CASE(wrong_hints_do_no_harm),
+	KUNIT_CASE(hits_that_displace_each_other),
+	KUNIT_CASE(hint_of_another_snapshot),
+	KUNIT_CASE(hit_ends_with_its_range),
 	KUNIT_CASE(both_ends_of_the_address_space),
 	KUNIT_CASE(one_range_of_2_to_the_64),
 	KUNIT_CASE_PARAM(check_of_stretches, check_gen_params),

@@ -70,7 +70,7 @@ static int map(struct owner *owner, u64 gpa, u64 size, u64 uaddr)
 static int user_read(struct owner *owner, u64 gpa, void *to, u64 len)
 {
 	struct vpin_snap *snap = vpin_mem_snap(&owner->mem);
-	struct vpin_hint hint = {};
+	static struct vpin_hint hint;
 	int ret = vpin_snap_read(snap, &hint, gpa, to, len);
 
 	vpin_snap_put(snap);
@@ -90,7 +90,7 @@ static u32 nr_failed(struct owner *owner)
 static void map_shares_memory(struct kunit *test)
 {
 	struct owner *owner = setup(test);
-	struct vpin_hint hint = {};
+	static struct vpin_hint hint;
 	struct vpin_snap *snap;
 	char buf[32] = "";
 
@@ -163,7 +163,7 @@ static void mapped_twice_is_charged_twice(struct kunit *test)
 static void unmap_unpins_with_the_last_snapshot(struct kunit *test)
 {
 	struct owner *owner = setup(test);
-	struct vpin_hint hint = {};
+	static struct vpin_hint hint;
 	struct vpin_snap *held;
 	struct folio *folio;
 	u64 len = 1;
@@ -489,6 +489,9 @@ static void pin_of_more_than_the_machine_has(struct kunit *test)
 static void pin_takes_the_smaller_form(struct kunit *test)
 {
 	struct owner *owner = setup(test);
+	struct vpin_range range = { .last = (PAGES << PAGE_SHIFT) - 1,
+				    .perm = VPIN_PERM_READ };
+	struct vpin_snap *empty, *snap;
 	struct vpin_pin *pin;
 	unsigned long i;
 
@@ -503,13 +506,21 @@ static void pin_takes_the_smaller_form(struct kunit *test)
 	KUNIT_ASSERT_FALSE(test, IS_ERR(pin));
 	KUNIT_EXPECT_EQ(test, pin->nr_pages, PAGES);
 	KUNIT_EXPECT_LE(test, 16 * pin->nr_runs, 8 * PAGES);
-	for (i = 0; i < PAGES; i++) {
-		struct vpin_hint hint = {};
-		u64 len = 1;
-		u8 *byte = vpin_pin_addr(pin, i << PAGE_SHIFT, &hint, &len);
 
-		KUNIT_EXPECT_EQ(test, *byte, i + 1);
+	empty = vpin_snap_empty();
+	KUNIT_ASSERT_FALSE(test, IS_ERR(empty));
+	range.pin = pin;
+	snap = vpin_snap_insert(empty, &range);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(snap));
+	for (i = 0; i < PAGES; i++) {
+		u8 byte;
+
+		KUNIT_EXPECT_EQ(test, vpin_snap_read(snap, NULL, i << PAGE_SHIFT,
+						     &byte, 1), 0);
+		KUNIT_EXPECT_EQ(test, byte, i + 1);
 	}
+	vpin_snap_put(snap);
+	vpin_snap_put(empty);
 	vpin_pin_put(pin);
 	KUNIT_EXPECT_EQ(test, charged(owner), 0LL);
 	/* To put nothing is fine. */
