@@ -208,7 +208,7 @@ static u64 bench_request(void *priv, u64 nr, u32 batch)
 	u64 sum = 0, done;
 
 	vpin_ring_init(ring, GUEST_QUEUE_SIZE, 0, true);
-	vpin_ring_set_memory(ring, self->avail, self->used);
+	vpin_ring_set_memory(ring, self->table.linear, self->avail, self->used);
 	/* As if asked before: the first answer is always yes. */
 	ring->signal_valid = true;
 

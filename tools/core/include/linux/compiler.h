@@ -16,6 +16,9 @@
 #ifndef __counted_by
 #define __counted_by(member)
 #endif
+#ifndef __always_inline
+#define __always_inline	inline __attribute__((always_inline))
+#endif
 #define __must_check	__attribute__((warn_unused_result))
 
 /* One access of the whole, which the compiler neither repeats nor leaves out. */

@@ -6,5 +6,10 @@
 	__typeof__(x) __x = (x);	\
 	__typeof__(y) __y = (y);	\
 	__x < __y ? __x : __y; })
+#define max(x, y) ({			\
+	__typeof__(x) __x = (x);	\
+	__typeof__(y) __y = (y);	\
+	__x > __y ? __x : __y; })
+#define min_t(type, x, y)	min((type)(x), (type)(y))
 
 #endif /* _CORE_LINUX_MINMAX_H */
