@@ -7,6 +7,7 @@ static int __init vpin_init(void)
 	int ret;
 
 	vpin_dev_debugfs_init();
+	vpin_bench_init();
 	ret = vpin_blk_init();
 	if (ret)
 		goto err_debugfs;

@@ -10,4 +10,12 @@ void vpin_blk_exit(void);
 void vpin_dev_debugfs_init(void);
 void vpin_dev_debugfs_exit(void);
 
+#ifdef VPIN_BENCH
+void vpin_bench_init(void);
+#else
+static inline void vpin_bench_init(void)
+{
+}
+#endif
+
 #endif /* _VPIN_INIT_H */

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * vhost-pin, by the calls that its data path makes.
+ */
+#include "rig.h"
+
+static void pin_start(struct vpin_bench_rig *rig)
+{
+	vpin_ring_init(&rig->ring, rig->shape.num, 0, true);
+	vpin_ring_set_memory(&rig->ring, rig->avail, rig->used);
+}
+
+/* The next @len bytes, piece by piece, as the backends take them. */
+static __always_inline u64 pin_pieces(struct vpin_cursor *cursor, u32 len)
+{
+	u64 sum = 0;
+
+	while (len) {
+		u32 n = len;
+		void *addr = vpin_cursor_next(cursor, &n);
+
+		if (unlikely(!addr))
+			return 0;
+		sum += vpin_bench_add(addr, n);
+		len -= n;
+	}
+	return sum;
+}
+
+static __always_inline int pin_chain(struct vpin_bench_rig *rig,
+				     struct vpin_chain *chain, u16 head)
+{
+	chain->descs = rig->descs;
+	chain->max = ARRAY_SIZE(rig->descs);
+	return vpin_chain_walk(chain, &rig->table, &rig->hint, head, true);
+}
+
+static u64 pin_walk(struct vpin_bench_rig *rig, unsigned int sweeps)
+{
+	const struct vpin_snap *snap = rig->guest.snap;
+	struct vpin_cursor cursor;
+	struct vpin_chain chain;
+	u64 sum = 0;
+	u32 i;
+
+	while (sweeps--) {
+		for (i = 0; i < rig->shape.nr_chains; i++) {
+			u16 head = __virtio16_to_cpu(true,
+				READ_ONCE(rig->avail->ring[i]));
+
+			if (unlikely(pin_chain(rig, &chain, head)))
+				return 0;
+			vpin_cursor_readable(&cursor, &chain, snap, &rig->hint);
+			sum += pin_pieces(&cursor, chain.readable);
+			if (!chain.writable)
+				continue;
+			vpin_cursor_writable(&cursor, &chain, snap, &rig->hint);
+			sum += pin_pieces(&cursor, chain.writable);
+		}
+	}
+	return sum;
+}
+
+/* A block request: header, data, status; each found as src/blk finds it. */
+static __always_inline unsigned int pin_turn(struct vpin_bench_rig *rig,
+					     unsigned int batch, u64 *sum)
+{
+	const struct vpin_snap *snap = rig->guest.snap;
+	struct vpin_cursor out, in;
+	struct vpin_chain chain;
+	unsigned int nr = 0;
+	u16 head;
+
+	while (nr < batch && vpin_ring_take(&rig->ring, &head) > 0) {
+		if (likely(!pin_chain(rig, &chain, head))) {
+			vpin_cursor_readable(&out, &chain, snap, &rig->hint);
+			vpin_cursor_writable(&in, &chain, snap, &rig->hint);
+			*sum += vpin_bench_add(vpin_chain_last_byte(&chain, snap,
+								    &rig->hint),
+					       1);
+			*sum += pin_pieces(&out, chain.readable);
+			*sum += pin_pieces(&in, chain.writable - 1);
+		}
+		vpin_ring_push(&rig->ring, head, 1);
+		nr++;
+	}
+	rig->signals += vpin_ring_publish(&rig->ring);
+	return nr;
+}
+
+static u64 pin_request(struct vpin_bench_rig *rig, unsigned int nr,
+		       unsigned int batch, bool offer)
+{
+	return vpin_bench_serve(rig, nr, batch, offer, pin_turn);
+}
+
+const struct vpin_bench_contestant vpin_bench_pin = {
+	.who = "vhost-pin",
+	.start = pin_start,
+	.walk = pin_walk,
+	.request = pin_request,
+};
