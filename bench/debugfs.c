@@ -21,8 +21,8 @@ static int vpin_bench_##_group##_show(struct seq_file *m, void *unused)	       \
 static int vpin_bench_##_group##_open(struct inode *inode, struct file *file)  \
 {									       \
 	return single_open_size(file, vpin_bench_##_group##_show, NULL,	       \
-				(size_t)vpin_bench_rounds * BENCH_LINES_MAX *  \
-				BENCH_LINE_MAX);			       \
+				((size_t)vpin_bench_rounds + 1) *	       \
+				BENCH_LINES_MAX * BENCH_LINE_MAX);	       \
 }									       \
 									       \
 static const struct file_operations vpin_bench_##_group##_fops = {	       \
