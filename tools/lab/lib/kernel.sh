@@ -3,25 +3,30 @@
 # The UML kernels of the lab: built once for each version, configuration and
 # compiler.
 
-# kernel_config [--debug]: the fragments, in order
+# kernel_config [--debug] [--bench]: the fragments, in order
 kernel_config() {
+	local option
 	printf '%s\n' "$LAB/config/lab.config"
-	[[ ${1-} != --debug ]] || printf '%s\n' "$LAB/config/debug.config"
+	for option; do
+		printf '%s\n' "$LAB/config/${option#--}.config"
+	done
 }
 
-# kernel_dir [--debug]: the object directory, whether it exists yet or not
+# kernel_dir [--debug] [--bench]: the object directory, whether it exists yet
+# or not
 kernel_dir() {
-	local debug=${1-} tree key fragments
+	local option kinds='' tree key fragments
+	for option; do kinds+=${option#-}; done
 	mapfile -t fragments < <(kernel_config "$@")
 	tree=$(source_tree)
 	key=$({
 		cat "${fragments[@]}" "$tree/.lab-patches"
 		gcc -dumpfullversion
 	} | sha256sum)
-	printf '%s/uml/%s%s-%s\n' "$CACHE" "${tree##*/}" "${debug#-}" "${key:0:10}"
+	printf '%s/uml/%s%s-%s\n' "$CACHE" "${tree##*/}" "$kinds" "${key:0:10}"
 }
 
-# kernel [--debug]: the path of the kernel, built if need be
+# kernel [--debug] [--bench]: the path of the kernel, built if need be
 kernel() {
 	local dir
 	need_compiler
@@ -68,6 +73,7 @@ kernel_check_config() {
 	while read -r line; do
 		grep -qxF -- "$line" "$dir/.config" || lost+=("$line")
 	done < <(cat "$@" | awk '
+		/^# CONFIG_.* is not set/ { delete want[$2] }
 		/^CONFIG_/ { split($0, f, "="); want[f[1]] = $0 }
 		END { for (k in want) print want[k] }')
 	((!${#lost[@]})) ||

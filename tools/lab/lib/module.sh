@@ -31,17 +31,18 @@ module_dir() {
 
 # module [--debug] [--kunit] [--bench]: the path of vhost_pin.ko, up to date
 module() {
-	local option debug=() linked=()
+	local option kernel=() linked=()
 	for option; do
 		case $option in
-		--debug) debug=(--debug) ;;
-		--kunit | --bench) linked+=("$option") ;;
+		--debug) kernel+=("$option") ;;
+		--kunit) linked+=("$option") ;;
+		--bench) kernel+=("$option") linked+=("$option") ;;
 		*) die "lab module: no such option: $option" ;;
 		esac
 	done
 	local image dir
-	image=$(kernel "${debug[@]}")
-	dir=$(module_dir "${debug[@]}" "${linked[@]}")
+	image=$(kernel "${kernel[@]}")
+	dir=$(module_dir "$@")
 	with_lock "module-$(sha256sum <<<"$dir" | cut -c1-10)" \
 		module_build "$dir" "${image%/linux}" "${linked[@]}"
 	printf '%s/vhost_pin.ko\n' "$dir"

@@ -14,12 +14,13 @@ RUN_REPORTS+='|refcount_t:|corruption|Bad page|DEBUG_LOCKS_WARN|leaked'
 
 # run [OPTIONS] [--] COMMAND [ARGS]
 run() {
-	local debug=() linked=() cpus=2 mem=2G limit=600 module=1
+	local debug=() kernel=() kinds=() cpus=2 mem=2G limit=600 module=1
 	local interactive=${LAB_INTERACTIVE-} shares=() disks=()
 	while (($#)); do
 		case $1 in
-		--debug) debug=(--debug) ;;
-		--kunit | --bench) linked+=("$1") ;;
+		--debug) debug=("$1") kernel+=("$1") kinds+=("$1") ;;
+		--kunit) kinds+=("$1") ;;
+		--bench) kernel+=("$1") kinds+=("$1") ;;
 		--no-module) module= ;;
 		--cpus) cpus=$2; shift ;;
 		--mem) mem=$2; shift ;;
@@ -35,10 +36,10 @@ run() {
 	(($#)) || die "lab run: run what?  See lab --help"
 
 	local image tree built
-	image=$(kernel "${debug[@]}")
+	image=$(kernel "${kernel[@]}")
 	tree=$(root)
-	[[ -z $module ]] || module "${debug[@]}" "${linked[@]}" >/dev/null
-	built=$(module_dir "${debug[@]}" "${linked[@]}")
+	[[ -z $module ]] || module "${kinds[@]}" >/dev/null
+	built=$(module_dir "${kinds[@]}")
 	mkdir -p "$built" "$TOP/build/lab/out" "$TOP/build/bin"
 	SECONDS=0
 	work=$(mktemp -d "$TOP/build/lab/run.XXXXXX")
