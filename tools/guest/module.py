@@ -62,8 +62,10 @@ def threads(pattern):
 
 def pins():
     """How many pages were pinned and released since boot."""
-    with open("/proc/sys/vm/stat_refresh", "w", encoding="utf-8") as file:
-        file.write("1")
+    refresh = "/proc/sys/vm/stat_refresh"
+    if os.path.exists(refresh):		# with SMP, processors count for themselves
+        with open(refresh, "w", encoding="utf-8") as file:
+            file.write("1")
     with open("/proc/vmstat", encoding="utf-8") as file:
         stat = dict(line.split() for line in file)
     return int(stat["nr_foll_pin_acquired"]), int(stat["nr_foll_pin_released"])

@@ -29,14 +29,14 @@ static const char usage[] =
 	"  --bs BYTES         of a request (4096)\n"
 	"  --depth N          requests under way on each queue (1)\n"
 	"  --queues N         each with a thread (1)\n"
-	"  --queue-size N     entries of a ring (256)\n"
+	"  --queue-size N     entries of a ring (what the depth takes)\n"
 	"  --poll             poll queues: threads spin instead of waiting\n"
 	"  --seconds S        measured time (1)\n"
 	"  --requests N       ends after so many on each queue instead\n"
 	"  --latency N        times one request in N: a clock may cost more than\n"
 	"                     a request does\n";
 
-static struct disk_options disk_options = { .queues = 1, .queue_size = 256 };
+static struct disk_options disk_options = { .queues = 1 };
 static struct load_options load_options = { .size = 4096, .depth = 1 };
 static double seconds = 1;
 
@@ -187,7 +187,7 @@ int main(int argc, char *argv[])
 	static struct load load;
 
 	parse(argc, argv);
-	/* What is not written need not be writable, so that all can be read. */
+	disk_options.depth = load_options.depth;
 	disk_options.read_only = !load_options.write;
 	disk_open(&disk, &disk_options);
 

@@ -59,24 +59,41 @@ static void connect_disk(struct disk *disk)
 	must(blkio_connect(disk->blkio), options->path);
 }
 
+/*
+ * libblkio uses no indirect descriptors, so a request takes as many entries as
+ * it has pieces, most often three.
+ */
+#define ENTRIES		4
+#define ENTRIES_MIN	256
+
+static int queue_size(const struct disk *disk)
+{
+	const struct disk_options *options = &disk->options;
+	int size = options->queue_size, max;
+
+	if (!size)
+		for (size = ENTRIES_MIN; size < (int)options->depth * ENTRIES; size *= 2)
+			;
+	if (options->kind == DISK_IO_URING)
+		return size;
+	must(blkio_get_int(disk->blkio, "max-queue-size", &max), "max-queue-size");
+	if ((int)options->queue_size > max)
+		die("%s: its rings have %d entries at most", options->path, max);
+	return size < max ? size : max;
+}
+
 static void start_disk(struct disk *disk)
 {
 	const struct disk_options *options = &disk->options;
 	bool uring = options->kind == DISK_IO_URING;
-	int max;
 
 	must(blkio_set_int(disk->blkio, "num-queues", options->poll ? 0 : options->queues),
 	     "num-queues");
 	if (options->poll)
 		must(blkio_set_int(disk->blkio, "num-poll-queues", options->queues),
 		     "num-poll-queues");
-	if (!uring) {
-		must(blkio_get_int(disk->blkio, "max-queue-size", &max), "max-queue-size");
-		if (options->queue_size > (unsigned int)max)
-			die("%s: its rings have %d entries at most", options->path, max);
-	}
 	must(blkio_set_int(disk->blkio, uring ? "num-entries" : "queue-size",
-			   options->queue_size), "queue-size");
+			   queue_size(disk)), "queue-size");
 	must(blkio_start(disk->blkio), "blkio_start");
 }
 

@@ -21,7 +21,8 @@ struct disk_options {
 	bool read_only;
 	bool poll;
 	unsigned int queues;
-	unsigned int queue_size;
+	unsigned int queue_size;	/* 0: what the depth takes, as far as the disk can */
+	unsigned int depth;		/* requests under way on a queue */
 };
 
 struct disk {

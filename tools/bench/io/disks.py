@@ -124,7 +124,7 @@ class Setup:
         call("qemu-storage-daemon", "--blockdev",
              f"null-co,node-name=null,size={1024 * MIB},read-zeroes=off", "--export",
              "vduse-blk,id=export,node-name=null,name=vduse,num-queues=1,"
-             "queue-size=256,writable=on", "--daemonize", "--pidfile", pid)
+             "queue-size=1024,writable=on", "--daemonize", "--pidfile", pid)
         with open(pid, encoding="ascii") as file:
             self.server = int(file.read())
         vdpa_add("vduse", "vduse")
