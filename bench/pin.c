@@ -7,7 +7,8 @@
 static void pin_start(struct vpin_bench_rig *rig)
 {
 	vpin_ring_init(&rig->ring, rig->shape.num, 0, true);
-	vpin_ring_set_memory(&rig->ring, rig->avail, rig->used);
+	vpin_ring_set_memory(&rig->ring, rig->table.linear, rig->avail,
+			     rig->used);
 }
 
 /* The next @len bytes, piece by piece, as the backends take them. */

@@ -40,13 +40,13 @@ static struct disk_options disk_options = { .queues = 1 };
 static struct load_options load_options = { .size = 4096, .depth = 1 };
 static double seconds = 1;
 
-static unsigned long number(const char *text)
+static unsigned long parse_number(const char *text)
 {
 	char *end;
 	unsigned long value = strtoul(text, &end, 0);
 
 	if (!value || *end)
-		die("'%s' is not a number that makes sense", text);
+		die("'%s' is no count", text);
 	return value;
 }
 
@@ -95,16 +95,16 @@ static void parse(int argc, char *argv[])
 				die("--rw randread or randwrite, not '%s'", optarg);
 			break;
 		case 'b':
-			load_options.size = number(optarg);
+			load_options.size = parse_number(optarg);
 			break;
 		case 'd':
-			load_options.depth = number(optarg);
+			load_options.depth = parse_number(optarg);
 			break;
 		case 'q':
-			disk_options.queues = number(optarg);
+			disk_options.queues = parse_number(optarg);
 			break;
 		case 'Q':
-			disk_options.queue_size = number(optarg);
+			disk_options.queue_size = parse_number(optarg);
 			break;
 		case 'P':
 			disk_options.poll = true;
@@ -113,10 +113,10 @@ static void parse(int argc, char *argv[])
 			seconds = atof(optarg);
 			break;
 		case 'n':
-			load_options.requests = number(optarg);
+			load_options.requests = parse_number(optarg);
 			break;
 		case 'l':
-			load_options.latency_every = number(optarg);
+			load_options.latency_every = parse_number(optarg);
 			break;
 		case 'h':
 			fputs(usage, stdout);

@@ -17,7 +17,7 @@ static void must(int ret, const char *what)
 }
 
 /* A virtio device of vhost-pin's on the backend. */
-static int attach(const struct disk_options *options)
+static int attach_backend(const struct disk_options *options)
 {
 	struct vpin_attach attach = {
 		.size = sizeof(attach),
@@ -52,7 +52,7 @@ static void connect_disk(struct disk *disk)
 	if (uring)
 		must(blkio_set_bool(disk->blkio, "direct", true), "direct");
 	if (options->kind == DISK_VHOST_PIN)
-		must(blkio_set_int(disk->blkio, "fd", attach(options)), "fd");
+		must(blkio_set_int(disk->blkio, "fd", attach_backend(options)), "fd");
 	else
 		must(blkio_set_str(disk->blkio, "path", options->path), "path");
 	must(blkio_set_bool(disk->blkio, "read-only", options->read_only), "read-only");

@@ -19,7 +19,7 @@ static uint64_t random_below(uint64_t *state, uint64_t end)
 	*state ^= *state >> 12;
 	*state ^= *state << 25;
 	*state ^= *state >> 27;
-	return (unsigned __int128)(*state * 0x2545f4914f6cdd1dULL) * end >> 64;
+	return (__uint128_t)(*state * 0x2545f4914f6cdd1dULL) * end >> 64;
 }
 
 /* A disk may want long requests in pieces. */

@@ -34,7 +34,7 @@ struct load_thread {
 	struct iovec *pieces;
 	uint64_t random;
 	uint64_t started;
-	_Atomic uint64_t ended;
+	atomic_ulong ended;
 	struct latency latency;
 };
 
