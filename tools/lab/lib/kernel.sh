@@ -3,16 +3,19 @@
 # The UML kernels of the lab: built once for each version, configuration and
 # compiler.
 
-# kernel_config [--debug] [--bench]: the fragments, in order
+# kernel_config [--debug] [--up]: the fragments, in order
 kernel_config() {
 	local option
 	printf '%s\n' "$LAB/config/lab.config"
 	for option; do
-		printf '%s\n' "$LAB/config/${option#--}.config"
+		case $option in
+		--debug | --up) printf '%s\n' "$LAB/config/${option#--}.config" ;;
+		*) die "lab kernel: no such option: $option" ;;
+		esac
 	done
 }
 
-# kernel_dir [--debug] [--bench]: the object directory, whether it exists yet
+# kernel_dir [--debug] [--up]: the object directory, whether it exists yet
 # or not
 kernel_dir() {
 	local option kinds='' tree key fragments
@@ -26,7 +29,7 @@ kernel_dir() {
 	printf '%s/uml/%s%s-%s\n' "$CACHE" "${tree##*/}" "$kinds" "${key:0:10}"
 }
 
-# kernel [--debug] [--bench]: the path of the kernel, built if need be
+# kernel [--debug] [--up]: the path of the kernel, built if need be
 kernel() {
 	local dir
 	need_compiler

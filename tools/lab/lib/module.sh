@@ -22,21 +22,21 @@ stage_sources() {
 		"${list[@]}" "$1/"
 }
 
-# module_dir [--debug] [--kunit] [--bench]: where it is built
+# module_dir [--debug] [--up] [--kunit] [--bench]: where it is built
 module_dir() {
 	local option name=module
 	for option; do name+=${option#-}; done
 	printf '%s/build/lab/%s\n' "$TOP" "$name"
 }
 
-# module [--debug] [--kunit] [--bench]: the path of vhost_pin.ko, up to date
+# module [--debug] [--up] [--kunit] [--bench]: the path of vhost_pin.ko, up to
+# date
 module() {
 	local option kernel=() linked=()
 	for option; do
 		case $option in
-		--debug) kernel+=("$option") ;;
-		--kunit) linked+=("$option") ;;
-		--bench) kernel+=("$option") linked+=("$option") ;;
+		--debug | --up) kernel+=("$option") ;;
+		--kunit | --bench) linked+=("$option") ;;
 		*) die "lab module: no such option: $option" ;;
 		esac
 	done

@@ -19,8 +19,8 @@ run() {
 	while (($#)); do
 		case $1 in
 		--debug) debug=("$1") kernel+=("$1") kinds+=("$1") ;;
-		--kunit) kinds+=("$1") ;;
-		--bench) kernel+=("$1") kinds+=("$1") ;;
+		--up) kernel+=("$1") kinds+=("$1") ;;
+		--kunit | --bench) kinds+=("$1") ;;
 		--no-module) module= ;;
 		--cpus) cpus=$2; shift ;;
 		--mem) mem=$2; shift ;;
