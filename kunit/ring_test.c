@@ -177,11 +177,11 @@ static void many_entries_in_order(struct kunit *test)
 		avail->ring[(u16)(base + i) % num] =
 			__cpu_to_virtio16(true, (i * 5 + 3) % num);
 
-	avail->idx = __cpu_to_virtio16(true, base + VPIN_RING_STAGE + 1);
+	avail->idx = __cpu_to_virtio16(true, (u16)(base + VPIN_RING_STAGE + 1));
 	for (i = 0; i < num; i++) {
 		/* The rest is offered while the first of them are at hand. */
 		if (i == VPIN_RING_STAGE / 2)
-			avail->idx = __cpu_to_virtio16(true, base + num);
+			avail->idx = __cpu_to_virtio16(true, (u16)(base + num));
 		KUNIT_ASSERT_EQ(test, vpin_ring_take(&ring, &head), 1);
 		KUNIT_EXPECT_EQ(test, head, (i * 5 + 3) % num);
 	}

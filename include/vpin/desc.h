@@ -299,12 +299,35 @@ struct vpin_cursor {
 	u32 perm;
 };
 
-void vpin_cursor_readable(struct vpin_cursor *cursor,
-			  const struct vpin_chain *chain,
-			  const struct vpin_snap *snap, struct vpin_hint *hint);
-void vpin_cursor_writable(struct vpin_cursor *cursor,
-			  const struct vpin_chain *chain,
-			  const struct vpin_snap *snap, struct vpin_hint *hint);
+/* A cursor at the first byte that the device reads. */
+static inline void vpin_cursor_readable(struct vpin_cursor *cursor,
+					const struct vpin_chain *chain,
+					const struct vpin_snap *snap,
+					struct vpin_hint *hint)
+{
+	*cursor = (struct vpin_cursor) {
+		.snap = snap,
+		.hint = hint,
+		.desc = chain->descs,
+		.end = chain->descs + chain->nr_readable,
+		.perm = VPIN_PERM_READ,
+	};
+}
+
+/* A cursor at the first byte that the device writes. */
+static inline void vpin_cursor_writable(struct vpin_cursor *cursor,
+					const struct vpin_chain *chain,
+					const struct vpin_snap *snap,
+					struct vpin_hint *hint)
+{
+	*cursor = (struct vpin_cursor) {
+		.snap = snap,
+		.hint = hint,
+		.desc = chain->descs + chain->nr_readable,
+		.end = chain->descs + chain->nr,
+		.perm = VPIN_PERM_WRITE,
+	};
+}
 
 /**
  * vpin_cursor_next - the next contiguous piece, and steps over it
@@ -338,8 +361,27 @@ static inline void *vpin_cursor_next(struct vpin_cursor *cursor, u32 *len)
 }
 
 int vpin_cursor_copy(struct vpin_cursor *cursor, void *buf, u32 len);
-void *vpin_chain_last_byte(const struct vpin_chain *chain,
+/**
+ * vpin_chain_last_byte - where the last byte is that the device writes
+ * @chain: the chain
+ * @snap: the address space
+ * @hint: what the reader remembers of translations, or NULL
+ *
+ * Return: its kernel address, or NULL if the device writes nothing, or it is
+ * not mapped for writing.
+ */
+static inline void *vpin_chain_last_byte(const struct vpin_chain *chain,
 			   const struct vpin_snap *snap,
-			   struct vpin_hint *hint);
+			   struct vpin_hint *hint)
+{
+	const struct vpin_desc *last;
+	u64 len = 1;
+
+	if (unlikely(chain->nr == chain->nr_readable))
+		return NULL;
+	last = &chain->descs[chain->nr - 1];
+	return vpin_snap_resolve(snap, hint, last->addr + (last->len - 1), &len,
+				 VPIN_PERM_WRITE);
+}
 
 #endif /* _VPIN_DESC_H */

@@ -22,6 +22,8 @@
 #ifndef _VPIN_RING_H
 #define _VPIN_RING_H
 
+#include <linux/compiler.h>
+#include <linux/errno.h>
 #include <linux/types.h>
 #include <asm/byteorder.h>
 #include <linux/virtio_byteorder.h>
@@ -64,6 +66,11 @@ struct vpin_ring {
 	u16 heads[VPIN_RING_STAGE];
 };
 
+static inline u16 vpin_ring_to_cpu(__virtio16 v)
+{
+	return __virtio16_to_cpu(true, v);
+}
+
 /* Bytes of the driver area and of the device area, with their event fields. */
 static inline u64 vpin_ring_avail_size(u16 num)
 {
@@ -80,10 +87,55 @@ void vpin_ring_init(struct vpin_ring *ring, u16 num, u16 base, bool event_idx);
 void vpin_ring_set_memory(struct vpin_ring *ring, const struct vring_desc *desc,
 			  struct vring_avail *avail, struct vring_used *used);
 
-int vpin_ring_take(struct vpin_ring *ring, u16 *head);
-void vpin_ring_push(struct vpin_ring *ring, u16 head, u32 len);
+int vpin_ring_stage(struct vpin_ring *ring);
 bool vpin_ring_publish(struct vpin_ring *ring);
 void vpin_ring_disable_kick(struct vpin_ring *ring);
 int vpin_ring_enable_kick(struct vpin_ring *ring);
+
+/**
+ * vpin_ring_take - takes the next chain that the driver offers
+ * @ring: the ring
+ * @head: out: index of its first descriptor
+ *
+ * The driver's index is read only when the entries known from the last reading
+ * are used up, and the entries a cache line at a time.
+ *
+ * Return: 1 with a head, 0 if there is none, -EINVAL if the driver's index is
+ * more than the ring's size ahead, or the head is out of range: then the ring
+ * cannot be trusted any more (VIRTIO 1.2, 2.7.13.3).
+ */
+static inline int vpin_ring_take(struct vpin_ring *ring, u16 *head)
+{
+	if (ring->last_avail == ring->staged) {
+		int ret = vpin_ring_stage(ring);
+
+		if (ret <= 0)
+			return ret;
+	}
+
+	*head = ring->heads[ring->last_avail % VPIN_RING_STAGE];
+	if (unlikely(*head >= ring->num))
+		return -EINVAL;
+	ring->last_avail++;
+	return 1;
+}
+
+/**
+ * vpin_ring_push - gives a chain back
+ * @ring: the ring
+ * @head: the index it was taken with
+ * @len: bytes that the device wrote into it
+ *
+ * The driver sees it after the next vpin_ring_publish().
+ */
+static inline void vpin_ring_push(struct vpin_ring *ring, u16 head, u32 len)
+{
+	struct vring_used_elem *elem =
+		&ring->used->ring[ring->used_idx & (ring->num - 1)];
+
+	WRITE_ONCE(elem->id, __cpu_to_virtio32(true, head));
+	WRITE_ONCE(elem->len, __cpu_to_virtio32(true, len));
+	ring->used_idx++;
+}
 
 #endif /* _VPIN_RING_H */

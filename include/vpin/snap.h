@@ -14,6 +14,7 @@
 #ifndef _VPIN_SNAP_H
 #define _VPIN_SNAP_H
 
+#include <linux/hash.h>
 #include <linux/types.h>
 #include <linux/mm.h>
 #include <linux/refcount.h>
@@ -82,9 +83,9 @@ struct vpin_snap {
 	struct vpin_range ranges[] __counted_by(nr);
 };
 
-/* Hits that a hint remembers, each of the stretch of GPAs that it is in. */
-#define VPIN_HITS	64
-#define VPIN_HIT_SHIFT	21
+/* Hits that a hint remembers, each in the place that its page has. */
+#define VPIN_HITS_BITS	6
+#define VPIN_HITS	(1U << VPIN_HITS_BITS)
 
 /**
  * struct vpin_hit - GPAs whose bytes lie next to each other
@@ -103,8 +104,7 @@ struct vpin_hit {
 /**
  * struct vpin_hint - what a reader remembers of a snapshot
  * @id: of which; 0 before the first
- * @hits: the last hit of each kind: GPAs that differ in the bits above
- *	VPIN_HIT_SHIFT do not displace each other
+ * @hits: the last hit of the pages that share a place
  */
 struct vpin_hint {
 	u64 id;
@@ -141,6 +141,11 @@ static inline u32 vpin_snap_search(const struct vpin_snap *snap, u64 gpa)
 	return low;
 }
 
+static inline struct vpin_hit *vpin_hint_hit(struct vpin_hint *hint, u64 gpa)
+{
+	return &hint->hits[hash_64(gpa >> PAGE_SHIFT, VPIN_HITS_BITS)];
+}
+
 void *vpin_snap_translate(const struct vpin_snap *snap, struct vpin_hint *hint,
 			  u64 gpa, u64 *len, u32 perm);
 
@@ -166,7 +171,7 @@ static inline void *vpin_snap_resolve(const struct vpin_snap *snap,
 
 	if (unlikely(!hint || hint->id != snap->id))
 		return vpin_snap_translate(snap, hint, gpa, len, perm);
-	hit = &hint->hits[(gpa >> VPIN_HIT_SHIFT) % VPIN_HITS];
+	hit = vpin_hint_hit(hint, gpa);
 	offset = gpa - hit->first;
 	if (unlikely(offset > hit->span || *len - 1 > hit->span - offset ||
 		     (hit->perm & perm) != perm))

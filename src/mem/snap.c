@@ -215,7 +215,7 @@ void *vpin_snap_translate(const struct vpin_snap *snap, struct vpin_hint *hint,
 			memset(hint->hits, 0, sizeof(hint->hits));
 			hint->id = snap->id;
 		}
-		hint->hits[(gpa >> VPIN_HIT_SHIFT) % VPIN_HITS] = hit;
+		*vpin_hint_hit(hint, gpa) = hit;
 	}
 
 	have = hit.span - (gpa - hit.first);

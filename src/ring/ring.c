@@ -5,11 +5,6 @@
 #include <asm/barrier.h>
 #include <vpin/ring.h>
 
-static u16 vpin_ring_to_cpu(__virtio16 v)
-{
-	return __virtio16_to_cpu(true, v);
-}
-
 /*
  * The event fields follow the entries: used_event (the driver's wish about
  * signals) in the driver area, avail_event (ours about kicks) in the device
@@ -71,7 +66,7 @@ void vpin_ring_set_memory(struct vpin_ring *ring, const struct vring_desc *desc,
  * driver's CPU has those lines, and their ways here overlap.  Return: 1 if
  * there are any, 0 if not, -EINVAL.
  */
-static int vpin_ring_stage(struct vpin_ring *ring)
+int vpin_ring_stage(struct vpin_ring *ring)
 {
 	u16 mask = ring->num - 1;
 	u16 i, nr;
@@ -96,52 +91,6 @@ static int vpin_ring_stage(struct vpin_ring *ring)
 	}
 	ring->staged = i;
 	return 1;
-}
-
-/**
- * vpin_ring_take - takes the next chain that the driver offers
- * @ring: the ring
- * @head: out: index of its first descriptor
- *
- * The driver's index is read only when the entries known from the last reading
- * are used up, and the entries a cache line at a time.
- *
- * Return: 1 with a head, 0 if there is none, -EINVAL if the driver's index is
- * more than the ring's size ahead, or the head is out of range: then the ring
- * cannot be trusted any more (VIRTIO 1.2, 2.7.13.3).
- */
-int vpin_ring_take(struct vpin_ring *ring, u16 *head)
-{
-	if (ring->last_avail == ring->staged) {
-		int ret = vpin_ring_stage(ring);
-
-		if (ret <= 0)
-			return ret;
-	}
-
-	*head = ring->heads[ring->last_avail % VPIN_RING_STAGE];
-	if (unlikely(*head >= ring->num))
-		return -EINVAL;
-	ring->last_avail++;
-	return 1;
-}
-
-/**
- * vpin_ring_push - gives a chain back
- * @ring: the ring
- * @head: the index it was taken with
- * @len: bytes that the device wrote into it
- *
- * The driver sees it after the next vpin_ring_publish().
- */
-void vpin_ring_push(struct vpin_ring *ring, u16 head, u32 len)
-{
-	struct vring_used_elem *elem =
-		&ring->used->ring[ring->used_idx & (ring->num - 1)];
-
-	WRITE_ONCE(elem->id, __cpu_to_virtio32(true, head));
-	WRITE_ONCE(elem->len, __cpu_to_virtio32(true, len));
-	ring->used_idx++;
 }
 
 /* Whether the driver wants a signal for the entries since it was last asked. */
