@@ -284,6 +284,45 @@ static void a_full_ring_goes_on_by_itself(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, vpin_driver_used_idx(&rig->drivers[0]), 1);
 }
 
+/* Offers chain 0 and kicks if the device asks for it, as a driver does. */
+static void offer_politely(struct vpin_rig *rig, u16 q)
+{
+	struct vpin_driver *driver = &rig->drivers[q];
+	__le16 flags;
+
+	vpin_driver_offer(driver, 0);
+	smp_mb();
+	vpin_guest_read(rig->guest, driver->used, &flags, sizeof(flags));
+	if (!(le16_to_cpu(flags) & VRING_USED_F_NO_NOTIFY))
+		vpin_rig_kick(rig, q);
+	KUNIT_EXPECT_TRUE(rig->test, vpin_rig_used(rig, q, driver->idx));
+}
+
+/* The time of busy polling grows from nothing until it finds something. */
+static void busy_polling_finds_what_is_not_kicked(struct kunit *test)
+{
+	struct vpin_fake *fake = test->priv;
+	struct vpin_rig *rig = &fake->rig;
+	struct vpin_vq *vqs = rig->dev->vqs;
+	int i;
+
+	vqs[0].busyloop_us = VPIN_BUSYLOOP_MAX;
+	vpin_rig_run(rig, NUM, 0);
+	vpin_rig_chain(rig, 0, 0, 1);
+	vpin_rig_chain(rig, 1, 0, 1);
+	for (i = 0; i < 2000 && !READ_ONCE(vqs[0].nr_polls); i++) {
+		offer_politely(rig, 0);
+		offer_politely(rig, 1);
+	}
+	KUNIT_EXPECT_GT(test, READ_ONCE(vqs[0].nr_polls), 0ULL);
+	KUNIT_EXPECT_EQ(test, READ_ONCE(vqs[1].nr_polls), 0ULL);
+	/* It gives way to who wants to stop it, and to a drain. */
+	KUNIT_EXPECT_EQ(test, vpin_rig_suspend(rig), 0);
+	KUNIT_EXPECT_EQ(test, vqs[0].base, rig->drivers[0].idx);
+	KUNIT_EXPECT_EQ(test, vpin_rig_resume(rig), 0);
+	offer_politely(rig, 0);
+}
+
 /* Only where the guest's ring is: without it, the queue waits, with it goes on. */
 static void start_before_the_ring_is_mapped(struct kunit *test)
 {
@@ -484,6 +523,7 @@ static struct kunit_case vpin_vq_cases[] = {
 	KUNIT_CASE(requests_end_out_of_order),
 	KUNIT_CASE(a_full_ring_goes_on_by_itself),
 	KUNIT_CASE(start_before_the_ring_is_mapped),
+	KUNIT_CASE(busy_polling_finds_what_is_not_kicked),
 	KUNIT_CASE(unmap_of_one_area_makes_the_queue_wait),
 	KUNIT_CASE(unmap_with_requests_in_flight),
 	KUNIT_CASE(stop_of_an_unmapped_queue),

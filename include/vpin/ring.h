@@ -92,6 +92,13 @@ bool vpin_ring_publish(struct vpin_ring *ring);
 void vpin_ring_disable_kick(struct vpin_ring *ring);
 int vpin_ring_enable_kick(struct vpin_ring *ring);
 
+/* Whether the driver's index is not where we are: there is a chain, or rubbish. */
+static inline bool vpin_ring_is_ahead(const struct vpin_ring *ring)
+{
+	return ring->last_avail != ring->avail_idx ||
+	       ring->last_avail != vpin_ring_to_cpu(READ_ONCE(ring->avail->idx));
+}
+
 /**
  * vpin_ring_take - takes the next chain that the driver offers
  * @ring: the ring

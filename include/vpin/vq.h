@@ -92,7 +92,7 @@ struct vpin_req {
  * @desc_addr: GPA of the descriptor area
  * @avail_addr: GPA of the driver area
  * @used_addr: GPA of the device area
- * @busyloop_us: VHOST_SET_VRING_BUSYLOOP_TIMEOUT; kept, not used yet
+ * @busyloop_us: longest time of busy polling, in microseconds; 0 for none
  * @kick: how the driver's kicks arrive
  * @worker: the thread that serves the queue; set while it runs
  * @work: its item
@@ -108,6 +108,9 @@ struct vpin_req {
  * @view: current view; NULL while the ring is not mapped: the queue waits
  * @hint: what it remembers of translations
  * @descs: copies of the descriptors of the chain at hand, @num of them
+ * @poll_ns: how long the next busy polling is
+ * @slept_at: when the last one found nothing, in ns of ktime_get(); 0 if a turn
+ *	has been since
  * @inflight: requests that have not ended
  * @fetching: chains may be taken
  * @broken: the ring cannot be trusted; nothing is taken until a reset
@@ -115,6 +118,7 @@ struct vpin_req {
  * @nr_bad_chains: of them, malformed
  * @nr_signals: signals sent to the driver
  * @nr_runs: turns of the worker
+ * @nr_polls: of them, those that busy polling found
  */
 struct vpin_vq {
 	/* Set-up: the device's lock. */
@@ -145,6 +149,8 @@ struct vpin_vq {
 	struct vpin_view *view;
 	struct vpin_hint hint;
 	struct vpin_desc *descs;
+	u64 poll_ns;
+	u64 slept_at;
 	unsigned int inflight;
 	bool fetching;
 	bool broken;
@@ -152,6 +158,7 @@ struct vpin_vq {
 	u64 nr_bad_chains;
 	u64 nr_signals;
 	u64 nr_runs;
+	u64 nr_polls;
 };
 
 /* For an ABI, with the device locked. */
@@ -183,5 +190,7 @@ void vpin_vq_complete(struct vpin_req *req);
 struct vpin_view *vpin_view_create(struct vpin_vq *vq, struct vpin_snap *snap);
 void vpin_view_put(struct vpin_view *view);
 bool vpin_vq_work(struct vpin_work *work);
+bool vpin_vq_poll(struct vpin_vq *vq);
+void vpin_vq_poll_adapt(struct vpin_vq *vq);
 
 #endif /* _VPIN_VQ_H */

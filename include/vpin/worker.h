@@ -11,6 +11,7 @@
 
 #include <linux/llist.h>
 #include <linux/sched.h>
+#include <linux/sched/stat.h>
 #include <linux/types.h>
 
 struct vpin_work;
@@ -39,6 +40,16 @@ struct vpin_worker {
 	struct llist_head items;
 	struct task_struct *task;
 };
+
+/*
+ * Whether the worker's thread has better things to do than to wait busily:
+ * other items, or somebody else who wants its CPU.  Context: the worker.
+ */
+static inline bool vpin_worker_is_wanted(const struct vpin_worker *worker)
+{
+	return !llist_empty(&worker->items) || need_resched() ||
+	       !single_task_running();
+}
 
 void vpin_work_init(struct vpin_work *work, vpin_work_fn fn);
 

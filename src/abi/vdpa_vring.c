@@ -121,7 +121,9 @@ static long vpin_vdpa_vring_state(struct vpin_dev *dev, unsigned int cmd,
 	case VHOST_VDPA_SET_VRING_ENABLE:
 		return vpin_vq_enable(vq, state.num);
 	case VHOST_SET_VRING_BUSYLOOP_TIMEOUT:
-		vq->busyloop_us = state.num;
+		if (state.num > VPIN_BUSYLOOP_MAX)
+			return -EINVAL;
+		WRITE_ONCE(vq->busyloop_us, state.num);
 		return 0;
 	case VHOST_GET_VRING_BASE:
 		state.num = vpin_vq_get_base(vq);

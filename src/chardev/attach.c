@@ -49,7 +49,7 @@ static int vpin_attach_read(struct vpin_attach *args, void __user *arg)
 
 	if (get_user(size, (u32 __user *)arg))
 		return -EFAULT;
-	if (size < offsetofend(struct vpin_attach, reserved2))
+	if (size < offsetofend(struct vpin_attach, reserved))
 		return -EINVAL;
 	if (size > PAGE_SIZE)
 		return -E2BIG;
@@ -59,13 +59,14 @@ static int vpin_attach_read(struct vpin_attach *args, void __user *arg)
 
 	if (args->flags & ~VPIN_ATTACH_FLAGS)
 		return -EOPNOTSUPP;
-	if (args->reserved || args->reserved2)
+	if (args->reserved)
 		return -EINVAL;
 	args->num_queues = args->num_queues ?: 1;
 	args->queue_size = args->queue_size ?: VPIN_QUEUE_SIZE_MAX;
 	if (args->num_queues > VPIN_QUEUES_MAX ||
 	    args->queue_size > VPIN_QUEUE_SIZE_MAX ||
-	    !is_power_of_2(args->queue_size))
+	    !is_power_of_2(args->queue_size) ||
+	    args->busyloop_us > VPIN_BUSYLOOP_MAX)
 		return -EINVAL;
 	return 0;
 }

@@ -18,9 +18,9 @@ static void vpin_debugfs_show_vq(struct seq_file *m, const struct vpin_vq *vq)
 		   vq->view ? ", running" : ", waiting for its memory",
 		   vq->num, vq->base, vq->desc_addr, vq->avail_addr,
 		   vq->used_addr);
-	seq_printf(m, "  chains %llu, malformed %llu, signals %llu, turns %llu, in flight %u\n",
+	seq_printf(m, "  chains %llu, malformed %llu, signals %llu, turns %llu, polled %llu, in flight %u\n",
 		   vq->nr_chains, vq->nr_bad_chains, vq->nr_signals,
-		   vq->nr_runs, READ_ONCE(vq->inflight));
+		   vq->nr_runs, vq->nr_polls, READ_ONCE(vq->inflight));
 }
 
 static int vpin_debugfs_state_show(struct seq_file *m, void *unused)

@@ -44,8 +44,10 @@ struct vpin_dev *vpin_dev_create(const struct vpin_dev_type *type,
 	dev->vqs = kvcalloc(dev->nr_vqs, sizeof(*dev->vqs), GFP_KERNEL_ACCOUNT);
 	if (!dev->vqs)
 		goto err_dev;
-	for (i = 0; i < dev->nr_vqs; i++)
+	for (i = 0; i < dev->nr_vqs; i++) {
 		vpin_vq_init(&dev->vqs[i], dev, i);
+		dev->vqs[i].busyloop_us = args->busyloop_us;
+	}
 
 	ret = ida_alloc(&vpin_dev_ids, GFP_KERNEL);
 	if (ret < 0)

@@ -3,8 +3,8 @@
  * A running virtqueue: what its worker does in a turn.
  *
  * A turn gives ended requests back, takes and starts new ones, shows the driver
- * in one go what became of them, and, when there is nothing more to take, asks
- * to be kicked.
+ * in one go what became of them, and, when there is nothing more to take, looks
+ * around for a while and then asks to be kicked.
  */
 #include <linux/rcupdate.h>
 #include <uapi/linux/virtio_ring.h>
@@ -142,21 +142,33 @@ static void vpin_vq_reap(struct vpin_vq *vq)
 		vpin_vq_reap_list(vq, __llist_del_all(&vq->done_at_once));
 }
 
-/* Return: whether there is more to take at once. */
+static bool vpin_vq_can_fetch(const struct vpin_vq *vq)
+{
+	return vq->fetching && vq->view && !vq->broken;
+}
+
+/* Return: whether the budget is used up. */
 static bool vpin_vq_fetch(struct vpin_vq *vq)
 {
 	unsigned int nr;
-	int ret;
 
 	vpin_ring_disable_kick(&vq->ring);
 	nr = vq->dev->type->vq_run(vq, VPIN_VQ_BUDGET);
 	/* What ended at once goes with the rest. */
 	vpin_vq_reap(vq);
-	if (nr == VPIN_VQ_BUDGET)
-		return !vq->broken;
+	return nr == VPIN_VQ_BUDGET;
+}
+
+/* Nothing is left to take.  Return: whether there is something after all. */
+static bool vpin_vq_rest(struct vpin_vq *vq)
+{
+	int ret;
+
 	/* As many in flight as the ring has entries: the next end runs us. */
-	if (vq->broken || vq->inflight >= vq->num)
+	if (vq->inflight >= vq->num)
 		return false;
+	if (vpin_vq_poll(vq))
+		return true;
 
 	ret = vpin_ring_enable_kick(&vq->ring);
 	if (ret < 0)
@@ -170,9 +182,10 @@ bool vpin_vq_work(struct vpin_work *work)
 	bool more = false;
 
 	vq->nr_runs++;
+	vpin_vq_poll_adapt(vq);
 	vq->turn = current;
 	vpin_vq_reap(vq);
-	if (vq->fetching && vq->view && !vq->broken)
+	if (vpin_vq_can_fetch(vq))
 		more = vpin_vq_fetch(vq);
 	vq->turn = NULL;
 
@@ -182,5 +195,7 @@ bool vpin_vq_work(struct vpin_work *work)
 	}
 	if (!vq->fetching && !vq->inflight)
 		wake_up(&vq->idle);
-	return more;
+	if (!vpin_vq_can_fetch(vq))
+		return false;
+	return more || vpin_vq_rest(vq);
 }

@@ -71,9 +71,12 @@ static void parse_option(struct disk *disk, char *item)
 		if (disk->queue_size & (disk->queue_size - 1))
 			die(EXIT_USAGE, "--disk: queue-size=%s is not a power of two",
 			    value);
+	} else if (!strcmp(item, "busyloop") && value) {
+		disk->busyloop = parse_number(item, value, VPIN_BUSYLOOP_MAX);
 	} else {
 		die(EXIT_USAGE, "--disk: '%s%s%s' is not an option of a disk\n"
-		    "  It takes PATH[,ro][,buffered][,serial=S][,queues=N][,queue-size=N];\n"
+		    "  It takes PATH[,ro][,buffered][,serial=S][,queues=N][,queue-size=N]\n"
+		    "  [,busyloop=US];\n"
 		    "  a comma that is part of PATH or S is written twice.",
 		    item, value ? "=" : "", value ? value : "");
 	}
@@ -191,6 +194,7 @@ void disk_attach(struct disk *disk, const char *node)
 		.abi = VPIN_ABI_VDPA,
 		.num_queues = disk->queues,
 		.queue_size = disk->queue_size,
+		.busyloop_us = disk->busyloop,
 	};
 
 	if (disk->read_only)

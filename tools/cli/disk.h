@@ -15,13 +15,14 @@ struct disk {
 	bool buffered;
 	unsigned int queues;		/* 0: the module's default */
 	unsigned int queue_size;	/* 0: the module's default */
+	unsigned int busyloop;		/* microseconds; 0: none */
 	char serial[VPIN_SERIAL_LEN + 1];
 	int fd;				/* the attached device; survives exec */
 };
 
 /*
- * Reads PATH[,ro][,buffered][,serial=S][,queues=N][,queue-size=N].  A comma in
- * PATH or S is written twice, as in QEMU.  Exits with a message when the text
+ * Reads PATH[,ro][,buffered][,serial=S][,queues=N][,queue-size=N]
+ * [,busyloop=US].  A comma in PATH or S is written twice, as in QEMU.  Exits with a message when the text
  * is wrong.
  */
 void disk_parse(struct disk *disk, const char *text);

@@ -42,6 +42,8 @@ static const char disk_help[] =
 "  serial=S        serial number that the guest sees, up to 20 characters\n"
 "  queues=N        request queues, 1 to 64 (1); one a virtual CPU is usual\n"
 "  queue-size=N    largest ring, a power of two up to 1024 (1024)\n"
+"  busyloop=US     microseconds that a queue's thread looks for more to do before\n"
+"                  it sleeps, up to 1000000: less delay for more CPU time (none)\n"
 "  buffered        use the host's page cache even where direct I/O could be\n"
 "A comma in PATH or S is written twice.\n";
 

@@ -247,6 +247,8 @@ TEST_F(abi, busyloop_timeout)
 	state.num = 0;
 	EXPECT_EQ(0, vdpa_ioctl(self->fd, VHOST_GET_VRING_BUSYLOOP_TIMEOUT, &state));
 	EXPECT_EQ(50, state.num);
+	state.num = VPIN_BUSYLOOP_MAX + 1;
+	EXPECT_EQ(-EINVAL, vdpa_ioctl(self->fd, VHOST_SET_VRING_BUSYLOOP_TIMEOUT, &state));
 }
 
 TEST_F(abi, vring_enable)

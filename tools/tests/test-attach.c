@@ -171,9 +171,24 @@ TEST_F(attach, reserved_fields)
 
 	attach.reserved = 1;
 	EXPECT_EQ(-EINVAL, vpin_attach(self->fd, &attach));
-	attach = self->good;
-	attach.reserved2 = 1U << 31;
+	attach.reserved = 1U << 31;
 	EXPECT_EQ(-EINVAL, vpin_attach(self->fd, &attach));
+}
+
+/* The time of busy polling is every queue's until one is told otherwise. */
+TEST_F(attach, busyloop)
+{
+	struct vhost_vring_state state = { .index = 1 };
+	struct vpin_attach attach = self->good;
+
+	attach.num_queues = 2;
+	attach.busyloop_us = VPIN_BUSYLOOP_MAX + 1;
+	EXPECT_EQ(-EINVAL, vpin_attach(self->fd, &attach));
+	attach.busyloop_us = VPIN_BUSYLOOP_MAX;
+	ASSERT_EQ(0, vpin_attach(self->fd, &attach));
+	ASSERT_EQ(0, vdpa_set_owner(self->fd));
+	EXPECT_EQ(0, vdpa_ioctl(self->fd, VHOST_GET_VRING_BUSYLOOP_TIMEOUT, &state));
+	EXPECT_EQ(VPIN_BUSYLOOP_MAX, state.num);
 }
 
 TEST_F(attach, queues)

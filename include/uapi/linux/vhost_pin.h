@@ -25,6 +25,9 @@
 /* Most request queues that a device can have. */
 #define VPIN_QUEUES_MAX		64
 
+/* Longest time of busy polling, in microseconds. */
+#define VPIN_BUSYLOOP_MAX	1000000
+
 /* vpin_attach.abi: what the file speaks after the attach. */
 #define VPIN_ABI_VDPA		0	/* stock vhost-vdpa */
 
@@ -48,9 +51,11 @@
  * @num_queues: request queues, 1 to VPIN_QUEUES_MAX; 0 stands for 1
  * @queue_size: largest ring that a driver may choose, in descriptors, a power
  *	of two up to VPIN_QUEUE_SIZE_MAX; 0 stands for VPIN_QUEUE_SIZE_MAX
- * @reserved: must be 0
+ * @busyloop_us: how long a queue's thread looks for more to do, at the most,
+ *	before it sleeps, in microseconds, up to VPIN_BUSYLOOP_MAX; 0 for not at
+ *	all.  VHOST_SET_VRING_BUSYLOOP_TIMEOUT changes it for a queue.
  * @serial: the disk's serial number, padded with NULs; need not end in one
- * @reserved2: must be 0
+ * @reserved: must be 0
  */
 struct vpin_attach {
 	__u32 size;
@@ -60,9 +65,9 @@ struct vpin_attach {
 	__u64 flags;
 	__u16 num_queues;
 	__u16 queue_size;
-	__u32 reserved;
+	__u32 busyloop_us;
 	__u8  serial[VPIN_SERIAL_LEN];
-	__u32 reserved2;
+	__u32 reserved;
 };
 
 /*
