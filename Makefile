@@ -28,10 +28,13 @@ check-debug: ## the same in a kernel with KASAN, lockdep, kmemleak, UBSAN
 dkms-install: ## puts the sources where DKMS looks for them
 	tools/dkms-install
 
+bench: ## times the data path beside its peers: half an hour; build/bench.json
+	tools/bench/bench
+
 style: ## checkpatch and shellcheck
 	tools/check/style
 
 clean: ## removes what the build made in the tree
 	$(MAKE) -C $(KDIR) M=$(CURDIR) clean
 
-.PHONY: all style module tools kunit shell demo check check-debug dkms-install clean
+.PHONY: all style module tools kunit shell demo check check-debug bench dkms-install clean

@@ -349,24 +349,15 @@ static void copy_over_layouts(struct kunit *test)
 					     LEN + 1), -EFAULT);
 }
 
-/* A GPA whose hits take the place of those of the page at 0x10000. */
-static u64 rival(u64 after)
-{
-	struct vpin_hint *hint = NULL;
-	u64 gpa = after;
-
-	while (vpin_hint_hit(hint, gpa) != vpin_hint_hit(hint, 0x10000))
-		gpa += SZ_4K;
-	return gpa;
-}
+/* GPAs that displace each other in a hint are that far apart. */
+#define RIVAL	((u64)VPIN_HITS << VPIN_FAR_SHIFT)
 
 /* Hits displace each other, also two in one stretch: the address is right. */
 static void hits_that_displace_each_other(struct kunit *test)
 {
-	const u64 far = rival(0x100000), farther = rival(far + SZ_16K);
-	const u64 gpas[] = {
+	static const u64 gpas[] = {
 		0x10000, 0x13fff, 0x20000, 0x22800, 0x27fff, 0x50000,
-		far, far + 0x3000, farther, farther + 0x2800,
+		RIVAL + 0x10000, RIVAL + 0x13000, 2 * RIVAL + 0x22800,
 	};
 	struct vpin_guest *guest = test->priv;
 	static struct vpin_hint hint;
@@ -375,8 +366,9 @@ static void hits_that_displace_each_other(struct kunit *test)
 	vpin_guest_map(guest, 0x10000, SZ_16K, VPIN_PERM_RW, VPIN_GUEST_RUN);
 	vpin_guest_map(guest, 0x20000, SZ_32K, VPIN_PERM_RW, VPIN_GUEST_PAIRS);
 	vpin_guest_map(guest, 0x50000, SZ_16K, VPIN_PERM_RW, VPIN_GUEST_SCATTERED);
-	vpin_guest_map(guest, far, SZ_16K, VPIN_PERM_RW, VPIN_GUEST_RUN);
-	vpin_guest_map(guest, farther, SZ_16K, VPIN_PERM_RW, VPIN_GUEST_PAIRS);
+	vpin_guest_map(guest, RIVAL + 0x10000, SZ_16K, VPIN_PERM_RW, VPIN_GUEST_RUN);
+	vpin_guest_map(guest, 2 * RIVAL + 0x20000, SZ_16K, VPIN_PERM_RW,
+		       VPIN_GUEST_PAIRS);
 	for (i = 0; i < ARRAY_SIZE(gpas); i++) {
 		for (j = 0; j < ARRAY_SIZE(gpas); j++) {
 			u64 len = 1;

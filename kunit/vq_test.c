@@ -284,18 +284,32 @@ static void a_full_ring_goes_on_by_itself(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, vpin_driver_used_idx(&rig->drivers[0]), 1);
 }
 
-/* Offers chain 0 and kicks if the device asks for it, as a driver does. */
-static void offer_politely(struct vpin_rig *rig, u16 q)
+/**
+ * struct clockwork - a driver that nothing but the clock wakes
+ * @timer: its clock: no thread runs that busy polling would give way to
+ * @rig: the device
+ * @left: chains that it has yet to offer to queue 0, one a jiffy
+ */
+struct clockwork {
+	struct timer_list timer;
+	struct vpin_rig *rig;
+	int left;
+};
+
+static void clockwork_tick(struct timer_list *timer)
 {
-	struct vpin_driver *driver = &rig->drivers[q];
+	struct clockwork *clock = container_of(timer, struct clockwork, timer);
+	struct vpin_driver *driver = &clock->rig->drivers[0];
 	__le16 flags;
 
 	vpin_driver_offer(driver, 0);
+	/* Pairs with the one in vpin_ring_enable_kick(). */
 	smp_mb();
-	vpin_guest_read(rig->guest, driver->used, &flags, sizeof(flags));
+	vpin_guest_read(driver->guest, driver->used, &flags, sizeof(flags));
 	if (!(le16_to_cpu(flags) & VRING_USED_F_NO_NOTIFY))
-		vpin_rig_kick(rig, q);
-	KUNIT_EXPECT_TRUE(rig->test, vpin_rig_used(rig, q, driver->idx));
+		vpin_rig_kick(clock->rig, 0);
+	if (--clock->left)
+		mod_timer(timer, jiffies + 1);
 }
 
 /* The time of busy polling grows from nothing until it finds something. */
@@ -303,24 +317,42 @@ static void busy_polling_finds_what_is_not_kicked(struct kunit *test)
 {
 	struct vpin_fake *fake = test->priv;
 	struct vpin_rig *rig = &fake->rig;
-	struct vpin_vq *vqs = rig->dev->vqs;
-	int i;
+	struct vpin_vq *vq = &rig->dev->vqs[0];
+	struct clockwork *clock;
 
-	vqs[0].busyloop_us = VPIN_BUSYLOOP_MAX;
+	clock = kunit_kzalloc(test, sizeof(*clock), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, clock);
+	clock->rig = rig;
+	clock->left = 100;
+	vq->busyloop_us = VPIN_BUSYLOOP_MAX;
 	vpin_rig_run(rig, NUM, 0);
 	vpin_rig_chain(rig, 0, 0, 1);
-	vpin_rig_chain(rig, 1, 0, 1);
-	for (i = 0; i < 2000 && !READ_ONCE(vqs[0].nr_polls); i++) {
-		offer_politely(rig, 0);
-		offer_politely(rig, 1);
-	}
-	KUNIT_EXPECT_GT(test, READ_ONCE(vqs[0].nr_polls), 0ULL);
-	KUNIT_EXPECT_EQ(test, READ_ONCE(vqs[1].nr_polls), 0ULL);
-	/* It gives way to who wants to stop it, and to a drain. */
+
+	timer_setup(&clock->timer, clockwork_tick, 0);
+	mod_timer(&clock->timer, jiffies + 1);
+	msleep(jiffies_to_msecs(110));
+	KUNIT_EXPECT_TRUE(test, vpin_rig_used(rig, 0, 100));
+	timer_delete_sync(&clock->timer);
+	KUNIT_EXPECT_GT(test, READ_ONCE(vq->nr_polls), 0ULL);
+	/* It gives way to who wants to stop it. */
 	KUNIT_EXPECT_EQ(test, vpin_rig_suspend(rig), 0);
-	KUNIT_EXPECT_EQ(test, vqs[0].base, rig->drivers[0].idx);
+	KUNIT_EXPECT_EQ(test, vq->base, 100);
 	KUNIT_EXPECT_EQ(test, vpin_rig_resume(rig), 0);
-	offer_politely(rig, 0);
+	vpin_rig_serve(rig, 0, 1);
+}
+
+/* Unless it is asked for, no one looks. */
+static void no_busy_polling_unless_asked_for(struct kunit *test)
+{
+	struct vpin_fake *fake = test->priv;
+	struct vpin_rig *rig = &fake->rig;
+	int i;
+
+	vpin_rig_run(rig, NUM, 0);
+	for (i = 0; i < 5; i++)
+		vpin_rig_serve(rig, 0, 1);
+	KUNIT_EXPECT_EQ(test, rig->dev->vqs[0].nr_polls, 0ULL);
+	KUNIT_EXPECT_EQ(test, rig->dev->vqs[0].slept_at, 0ULL);
 }
 
 /* Only where the guest's ring is: without it, the queue waits, with it goes on. */
@@ -524,6 +556,7 @@ static struct kunit_case vpin_vq_cases[] = {
 	KUNIT_CASE(a_full_ring_goes_on_by_itself),
 	KUNIT_CASE(start_before_the_ring_is_mapped),
 	KUNIT_CASE(busy_polling_finds_what_is_not_kicked),
+	KUNIT_CASE(no_busy_polling_unless_asked_for),
 	KUNIT_CASE(unmap_of_one_area_makes_the_queue_wait),
 	KUNIT_CASE(unmap_with_requests_in_flight),
 	KUNIT_CASE(stop_of_an_unmapped_queue),

@@ -371,8 +371,8 @@ int vpin_cursor_copy(struct vpin_cursor *cursor, void *buf, u32 len);
  * not mapped for writing.
  */
 static inline void *vpin_chain_last_byte(const struct vpin_chain *chain,
-			   const struct vpin_snap *snap,
-			   struct vpin_hint *hint)
+					 const struct vpin_snap *snap,
+					 struct vpin_hint *hint)
 {
 	const struct vpin_desc *last;
 	u64 len = 1;

@@ -14,7 +14,6 @@
 #ifndef _VPIN_SNAP_H
 #define _VPIN_SNAP_H
 
-#include <linux/hash.h>
 #include <linux/types.h>
 #include <linux/mm.h>
 #include <linux/refcount.h>
@@ -83,9 +82,9 @@ struct vpin_snap {
 	struct vpin_range ranges[] __counted_by(nr);
 };
 
-/* Hits that a hint remembers, each in the place that its page has. */
-#define VPIN_HITS_BITS	6
-#define VPIN_HITS	(1U << VPIN_HITS_BITS)
+/* Places for hits of each kind, and the bits of a GPA that do not choose. */
+#define VPIN_HITS	64
+#define VPIN_FAR_SHIFT	21
 
 /**
  * struct vpin_hit - GPAs whose bytes lie next to each other
@@ -104,11 +103,13 @@ struct vpin_hit {
 /**
  * struct vpin_hint - what a reader remembers of a snapshot
  * @id: of which; 0 before the first
- * @hits: the last hit of the pages that share a place
+ * @far: hits by the 2 MiB that they were in: ranges as large as memory is
+ * @near: hits by the page that they were in: many small ranges
  */
 struct vpin_hint {
 	u64 id;
-	struct vpin_hit hits[VPIN_HITS];
+	struct vpin_hit far[VPIN_HITS];
+	struct vpin_hit near[VPIN_HITS];
 };
 
 void vpin_snap_free(struct vpin_snap *snap);
@@ -141,9 +142,23 @@ static inline u32 vpin_snap_search(const struct vpin_snap *snap, u64 gpa)
 	return low;
 }
 
-static inline struct vpin_hit *vpin_hint_hit(struct vpin_hint *hint, u64 gpa)
+static inline struct vpin_hit *vpin_hint_far(struct vpin_hint *hint, u64 gpa)
 {
-	return &hint->hits[hash_64(gpa >> PAGE_SHIFT, VPIN_HITS_BITS)];
+	return &hint->far[(gpa >> VPIN_FAR_SHIFT) % VPIN_HITS];
+}
+
+static inline struct vpin_hit *vpin_hint_near(struct vpin_hint *hint, u64 gpa)
+{
+	return &hint->near[(gpa >> PAGE_SHIFT) % VPIN_HITS];
+}
+
+static inline bool vpin_hit_holds(const struct vpin_hit *hit, u64 gpa, u64 len,
+				  u32 perm)
+{
+	u64 offset = gpa - hit->first;
+
+	return offset <= hit->span && len - 1 <= hit->span - offset &&
+	       (hit->perm & perm) == perm;
 }
 
 void *vpin_snap_translate(const struct vpin_snap *snap, struct vpin_hint *hint,
@@ -167,16 +182,16 @@ static inline void *vpin_snap_resolve(const struct vpin_snap *snap,
 				      u64 *len, u32 perm)
 {
 	const struct vpin_hit *hit;
-	u64 offset;
 
 	if (unlikely(!hint || hint->id != snap->id))
 		return vpin_snap_translate(snap, hint, gpa, len, perm);
-	hit = vpin_hint_hit(hint, gpa);
-	offset = gpa - hit->first;
-	if (unlikely(offset > hit->span || *len - 1 > hit->span - offset ||
-		     (hit->perm & perm) != perm))
-		return vpin_snap_translate(snap, hint, gpa, len, perm);
-	return hit->addr + offset;
+	hit = vpin_hint_far(hint, gpa);
+	if (unlikely(!vpin_hit_holds(hit, gpa, *len, perm))) {
+		hit = vpin_hint_near(hint, gpa);
+		if (!vpin_hit_holds(hit, gpa, *len, perm))
+			return vpin_snap_translate(snap, hint, gpa, len, perm);
+	}
+	return hit->addr + (gpa - hit->first);
 }
 
 int vpin_snap_read(const struct vpin_snap *snap, struct vpin_hint *hint,

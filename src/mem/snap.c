@@ -212,10 +212,11 @@ void *vpin_snap_translate(const struct vpin_snap *snap, struct vpin_hint *hint,
 	vpin_range_hit(range, gpa, *len, &hit);
 	if (hint) {
 		if (hint->id != snap->id) {
-			memset(hint->hits, 0, sizeof(hint->hits));
+			memset(hint, 0, sizeof(*hint));
 			hint->id = snap->id;
 		}
-		*vpin_hint_hit(hint, gpa) = hit;
+		*vpin_hint_far(hint, gpa) = hit;
+		*vpin_hint_near(hint, gpa) = hit;
 	}
 
 	have = hit.span - (gpa - hit.first);

@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What the benches are to show: ratios of two contestants of one run."""
+
+from typing import NamedTuple, Optional, Tuple
+
+
+class Target(NamedTuple):
+    name: str
+    ours: Tuple[str, str]               # (bench, who)
+    peer: Optional[Tuple[str, str]]     # what it is compared with
+    sense: str                          # ours over the peer is "at most" or "at least" it
+    bound: float
+
+
+def _walk(where, regions, who="vhost-pin"):
+    return f"{where}/walk/direct/3/regions={regions}", who
+
+
+def _io(size, depth, who="vhost-pin/null_blk"):
+    return f"io/randread/{size}/depth={depth}", who
+
+
+def _request(who="vhost-pin"):
+    return "kernel/request/other-cpu/3/inflight=32", who
+
+
+TARGETS = [
+    Target("walk of 3, over the floor", _walk("kernel", 1), _walk("kernel", 1, "floor"),
+           "at most", 2),
+    Target("walk of 3, over the floor, in user space", _walk("user", 1),
+           _walk("user", 1, "floor"), "at most", 2),
+    Target("walk of 3, over rust-vmm's virtio-queue", _walk("user", 1),
+           _walk("user", 1, "virtio-queue"), "at most", 1 / 4),
+    Target("walk of 3, over vringh_iotlb", _walk("kernel", 1),
+           _walk("kernel", 1, "vringh-iotlb"), "at most", 1 / 8),
+    Target("walk of 3 with 64 regions, over 1 region", _walk("kernel", 64),
+           _walk("kernel", 1), "at most", 1.3),
+    Target("walk of 3 with 64 regions, over 1 region, in user space", _walk("user", 64),
+           _walk("user", 1), "at most", 1.3),
+    Target("a request from another CPU, over the floor", _request(), _request("floor"),
+           "at most", 1.5),
+    *(Target(f"4 KiB, depth {depth}, over {peer}", _io("4k", depth), _io("4k", depth, who),
+             "at least", bound)
+      for depth in (32, 128)
+      for peer, who, bound in (("the ceiling", "ceiling", 0.85),
+                               ("vdpa_sim_blk", "vdpa_sim", 1.3),
+                               ("fio's io_uring", "fio/null_blk", 1.0))),
+    Target("4 KiB, depth 1, over vdpa_sim_blk", _io("4k", 1), _io("4k", 1, "vdpa_sim"),
+           "at least", 0.95),
+    Target("64 KiB, depth 32, over vdpa_sim_blk", _io("64k", 32), _io("64k", 32, "vdpa_sim"),
+           "at least", 3),
+]
