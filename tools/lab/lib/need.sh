@@ -2,6 +2,9 @@
 # shellcheck shell=bash
 # What the machine must have.  Root gets it installed, others are told.
 
+# An ordinary user's PATH lacks where mke2fs, blkid and the like are.
+PATH+=:/usr/local/sbin:/usr/sbin:/sbin
+
 # need COMMAND[=PACKAGE]...
 need() {
 	local item missing=()
