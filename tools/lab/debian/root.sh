@@ -38,7 +38,7 @@ stock_root_make() {
 	mkdir -p "$CACHE/stock"
 	# shellcheck disable=SC2016 # $1 is mmdebstrap's
 	apt_sources_of "$release" "$mirrors" |
-		mmdebstrap --variant=apt --quiet \
+		as_root mmdebstrap --mode=root --variant=apt --quiet \
 			--include="dkms gcc make sparse libc6-dev $headers" \
 			--aptopt='APT::Install-Recommends "false"' \
 			--dpkgopt='path-exclude=/usr/share/doc/*' \
@@ -52,9 +52,5 @@ stock_root_make() {
 # What a user's mmdebstrap made belongs to ids of its namespace.
 stock_root_remove() {
 	[[ -e $1 ]] || return 0
-	if ((EUID)); then
-		unshare --map-root-user --map-auto rm -rf "$1"
-	else
-		rm -rf "$1"
-	fi
+	as_root rm -rf "$1"
 }

@@ -31,6 +31,15 @@ install_packages() {
 	} </dev/null >/dev/null
 }
 
+# as_root COMMAND ARGS...: as it is for root; for an ordinary user as root of a
+# user namespace, in which what is the user's is root's.
+as_root() {
+	local map=()
+	((EUID == 0)) ||
+		map=(unshare --map-root-user --map-auto --mount --pid --fork --kill-child)
+	"${map[@]}" "$@"
+}
+
 need_compiler() {
 	need gcc make=make flex bison bc xz=xz-utils rsync python3 \
 		ld=binutils flock=util-linux
