@@ -161,7 +161,7 @@ static void indices_wrap_at_65536(struct kunit *test)
 /* Entries are copied some at a time: each once, in order, around the wrap. */
 static void many_entries_in_order(struct kunit *test)
 {
-	const u16 num = 4 * VPIN_RING_STAGE, base = 65535 - num / 2;
+	u16 num = 4 * VPIN_RING_STAGE, base = 65535 - 2 * VPIN_RING_STAGE;
 	struct vring_desc *desc;
 	struct vring_avail *avail;
 	struct vpin_ring ring;
@@ -177,11 +177,11 @@ static void many_entries_in_order(struct kunit *test)
 		avail->ring[(u16)(base + i) % num] =
 			__cpu_to_virtio16(true, (i * 5 + 3) % num);
 
-	avail->idx = __cpu_to_virtio16(true, (u16)(base + VPIN_RING_STAGE + 1));
+	avail->idx = __cpu_to_virtio16(true, base + VPIN_RING_STAGE + 1);
 	for (i = 0; i < num; i++) {
 		/* The rest is offered while the first of them are at hand. */
 		if (i == VPIN_RING_STAGE / 2)
-			avail->idx = __cpu_to_virtio16(true, (u16)(base + num));
+			avail->idx = __cpu_to_virtio16(true, base + num);
 		KUNIT_ASSERT_EQ(test, vpin_ring_take(&ring, &head), 1);
 		KUNIT_EXPECT_EQ(test, head, (i * 5 + 3) % num);
 	}
