@@ -161,11 +161,11 @@ static void indices_wrap_at_65536(struct kunit *test)
 /* Entries are copied some at a time: each once, in order, around the wrap. */
 static void many_entries_in_order(struct kunit *test)
 {
-	u16 num = 4 * VPIN_RING_STAGE, base = 65535 - 2 * VPIN_RING_STAGE;
+	const u16 num = 4 * VPIN_RING_STAGE, base = 65535 - num / 2;
 	struct vring_desc *desc;
 	struct vring_avail *avail;
 	struct vpin_ring ring;
-	u16 i, head;
+	u16 i, head, end = base;
 
 	desc = kunit_kcalloc(test, num, sizeof(*desc), GFP_KERNEL);
 	avail = kunit_kzalloc(test, vpin_ring_avail_size(num), GFP_KERNEL);
@@ -174,19 +174,19 @@ static void many_entries_in_order(struct kunit *test)
 	vpin_ring_init(&ring, num, base, false);
 	vpin_ring_set_memory(&ring, desc, avail, NULL);
 	for (i = 0; i < num; i++)
-		avail->ring[(u16)(base + i) % num] =
+		avail->ring[end++ % num] =
 			__cpu_to_virtio16(true, (i * 5 + 3) % num);
 
 	avail->idx = __cpu_to_virtio16(true, base + VPIN_RING_STAGE + 1);
 	for (i = 0; i < num; i++) {
 		/* The rest is offered while the first of them are at hand. */
 		if (i == VPIN_RING_STAGE / 2)
-			avail->idx = __cpu_to_virtio16(true, base + num);
+			avail->idx = __cpu_to_virtio16(true, end);
 		KUNIT_ASSERT_EQ(test, vpin_ring_take(&ring, &head), 1);
 		KUNIT_EXPECT_EQ(test, head, (i * 5 + 3) % num);
 	}
 	KUNIT_EXPECT_EQ(test, vpin_ring_take(&ring, &head), 0);
-	KUNIT_EXPECT_EQ(test, ring.last_avail, (u16)(base + num));
+	KUNIT_EXPECT_EQ(test, ring.last_avail, end);
 }
 
 /* A ring of one entry, which is a power of two as well. */
