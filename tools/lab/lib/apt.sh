@@ -55,9 +55,13 @@ apt_sources_of() {
 
 # Makes the private apt state, and refreshes lists older than a day.
 apt_ready() {
-	local mirrors release sources=
 	need apt-get=apt
 	[[ -e $APT_KEYRING ]] || need debian-archive-keyring
+	with_lock apt apt_refresh
+}
+
+apt_refresh() {
+	local mirrors release sources=
 	mkdir -p "$APT_DIR/lists/partial" "$APT_DIR/cache/archives/partial"
 	mirrors=$(apt_machine_mirrors)
 	for release in bookworm trixie; do
