@@ -21,22 +21,15 @@ class Samples:
                 sample = json.loads(line)
                 self.rounds[sample["bench"], sample["who"]][sample["round"]] = sample
 
-    def benches(self):
-        return list(dict.fromkeys(bench for bench, _ in self.rounds))
-
-    def contestants(self, bench):
-        return [who for name, who in self.rounds if name == bench]
-
-    def values(self, bench, who, field="value"):
-        return [sample[field] for sample in self.rounds[bench, who].values()
-                if field in sample]
+    def values(self, bench, who):
+        return [sample["value"] for sample in self.rounds[bench, who].values()]
 
     def unit(self, bench):
         return next(sample["unit"] for (name, _), rounds in self.rounds.items()
                     if name == bench for sample in rounds.values())
 
-    def median(self, bench, who, field="value"):
-        values = self.values(bench, who, field)
+    def median(self, bench, who):
+        values = self.values(bench, who)
         return median(values) if values else None
 
     def ratios(self, over, under):

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What the benches are to show: ratios of two contestants of one run."""
 
-from typing import NamedTuple, Optional, Tuple
+from typing import NamedTuple, Tuple
 
 
 class Target(NamedTuple):
     name: str
     ours: Tuple[str, str]               # (bench, who)
-    peer: Optional[Tuple[str, str]]     # what it is compared with
+    peer: Tuple[str, str]               # what it is compared with
     sense: str                          # ours over the peer is "at most" or "at least" it
     bound: float
 
