@@ -5,6 +5,33 @@
 #include <linux/slab.h>
 #include "guest.h"
 
+/*
+ * The pages as they are, or each by itself: the last page of a chunk, which
+ * nobody uses, then passes for the first one.
+ */
+static int vpin_bench_region_set_pin(struct vpin_bench_guest *guest,
+				     struct vpin_bench_region *region,
+				     bool by_page)
+{
+	void **pages = &guest->pages[region->gpa >> PAGE_SHIFT];
+	unsigned long nr_pages = region->size >> PAGE_SHIFT;
+	unsigned long done = 0, i, nr;
+	int ret = 0;
+
+	for (i = 0; done < nr_pages && !ret; i++, done += nr) {
+		void *last;
+
+		nr = min(VPIN_CHUNK_PAGES - (i ? 0 : region->pin->skip),
+			 nr_pages - done);
+		last = pages[done + nr - 1];
+		if (by_page)
+			pages[done + nr - 1] = pages[done];
+		ret = vpin_pin_set_chunk(region->pin, i, &pages[done]);
+		pages[done + nr - 1] = last;
+	}
+	return ret;
+}
+
 static int vpin_bench_region_init(struct vpin_bench_guest *guest, u32 i,
 				  bool by_page)
 {
@@ -26,17 +53,11 @@ static int vpin_bench_region_init(struct vpin_bench_guest *guest, u32 i,
 		guest->pages[(region->gpa >> PAGE_SHIFT) + page] =
 			region->mem + (page << PAGE_SHIFT);
 
-	refcount_set(&region->pin.ref, 1);
-	region->pin.nr_pages = nr_pages;
-	region->pin.writable = true;
-	if (by_page) {
-		region->pin.pages = &guest->pages[region->gpa >> PAGE_SHIFT];
-	} else {
-		region->run.addr = region->mem;
-		region->pin.runs = &region->run;
-		region->pin.nr_runs = 1;
-	}
-	return 0;
+	region->pin = vpin_pin_alloc((unsigned long)region->mem, nr_pages);
+	if (!region->pin)
+		return -ENOMEM;
+	region->pin->writable = true;
+	return vpin_bench_region_set_pin(guest, region, by_page);
 }
 
 static int vpin_bench_region_map(struct vpin_bench_guest *guest,
@@ -45,7 +66,8 @@ static int vpin_bench_region_map(struct vpin_bench_guest *guest,
 	struct vpin_range range = {
 		.first = region->gpa,
 		.last = region->gpa + region->size - 1,
-		.pin = &region->pin,
+		.pin = region->pin,
+		.offset = (unsigned long)region->mem % VPIN_CHUNK_SIZE,
 		.perm = BENCH_PERM_RW,
 	};
 	struct vpin_snap *snap = vpin_snap_insert(guest->snap, &range);
@@ -106,7 +128,10 @@ void vpin_bench_guest_fini(struct vpin_bench_guest *guest)
 
 		if (!region->mem)
 			continue;
-		WARN_ON(refcount_read(&region->pin.ref) != 1);
+		if (region->pin) {
+			WARN_ON(refcount_read(&region->pin->ref) != 1);
+			vpin_pin_free(region->pin);
+		}
 		free_pages_exact(region->mem, region->size);
 	}
 	kvfree(guest->pages);

@@ -28,14 +28,12 @@
  * @size: bytes
  * @mem: where we have it
  * @pin: built by hand; the guest's reference keeps it from being unpinned
- * @run: what @pin knows of it, unless it knows each page
  */
 struct vpin_bench_region {
 	u64 gpa;
 	u64 size;
 	void *mem;
-	struct vpin_pin pin;
-	struct vpin_run run;
+	struct vpin_pin *pin;
 };
 
 /**

@@ -13,7 +13,7 @@
 #include "guest.h"
 
 struct vpin_bench_change {
-	struct vpin_pin pin;
+	struct vpin_pin *pin;
 	struct vpin_snap *snap;
 	u32 nr;
 };
@@ -31,7 +31,7 @@ static struct vpin_range vpin_bench_map_range(struct vpin_bench_change *change,
 	return (struct vpin_range) {
 		.first = gpa,
 		.last = gpa + PAGE_SIZE - 1,
-		.pin = &change->pin,
+		.pin = change->pin,
 		.perm = BENCH_PERM_RW,
 	};
 }
@@ -127,11 +127,14 @@ static int vpin_bench_map_ranges(struct seq_file *m, u32 nr)
 	int ret = 0;
 	u32 i;
 
-	refcount_set(&change.pin.ref, 1);
-	change.pin.nr_pages = 1;
-	change.snap = vpin_snap_empty();
-	if (IS_ERR(change.snap))
+	change.pin = vpin_pin_alloc(0, 1);
+	if (!change.pin)
 		return -ENOMEM;
+	change.snap = vpin_snap_empty();
+	if (IS_ERR(change.snap)) {
+		vpin_pin_free(change.pin);
+		return -ENOMEM;
+	}
 	for (i = 0; i < nr && !ret; i++) {
 		struct vpin_range range = vpin_bench_map_range(&change, i, 0);
 
@@ -142,6 +145,7 @@ static int vpin_bench_map_ranges(struct seq_file *m, u32 nr)
 	if (!ret)
 		ret = vpin_bench_map_measure(m, &change);
 	vpin_snap_put(change.snap);
+	vpin_pin_free(change.pin);
 	return ret;
 }
 

@@ -348,7 +348,7 @@ static void h07_largest_table(struct kunit *test)
 	struct vpin_desc_table table;
 	struct vpin_desc descs[SIZE];
 
-	vpin_guest_map(guest, 0x1000000, SZ_1M, VPIN_PERM_READ, VPIN_GUEST_FLAT);
+	vpin_guest_map(guest, 0x1000000, SZ_1M, VPIN_PERM_READ, VPIN_GUEST_CHUNKS);
 	vpin_guest_table(test->priv, &table, SIZE);
 	vpin_guest_desc(guest, GUEST_TABLE, 0,
 			&DESC(0x1000000, 65535 * 16, D_INDIRECT, 0));

@@ -29,20 +29,21 @@ static unsigned long vpin_guest_place(enum vpin_guest_layout layout,
 	}
 }
 
-static void vpin_guest_make_runs(struct kunit *test, struct vpin_pin *pin,
-				 void **pages)
+static void vpin_guest_make_pin(struct kunit *test,
+				struct vpin_guest_piece *piece,
+				unsigned long nr_pages,
+				enum vpin_guest_layout layout)
 {
-	unsigned long i;
+	u64 uaddr = layout == VPIN_GUEST_CHUNKS ? VPIN_CHUNK_SIZE - PAGE_SIZE : 0;
+	unsigned long done = 0, i;
 
-	pin->runs = kunit_kcalloc(test, pin->nr_pages, sizeof(*pin->runs),
-				  GFP_KERNEL);
-	KUNIT_ASSERT_NOT_NULL(test, pin->runs);
-	for (i = 0; i < pin->nr_pages; i++) {
-		if (i && pages[i] == pages[i - 1] + PAGE_SIZE)
-			continue;
-		pin->runs[pin->nr_runs].index = i;
-		pin->runs[pin->nr_runs].addr = pages[i];
-		pin->nr_runs++;
+	piece->pin = vpin_pin_alloc(uaddr, nr_pages);
+	KUNIT_ASSERT_NOT_NULL(test, piece->pin);
+	piece->pin->writable = true;
+	for (i = 0; i < piece->pin->nr_chunks; i++) {
+		KUNIT_ASSERT_EQ(test, vpin_pin_set_chunk(piece->pin, i,
+							 piece->pages + done), 0);
+		done += VPIN_CHUNK_PAGES - (i ? 0 : piece->pin->skip);
 	}
 }
 
@@ -52,19 +53,15 @@ static struct vpin_guest_piece *vpin_guest_piece(struct vpin_guest *guest,
 {
 	struct kunit *test = guest->test;
 	struct vpin_guest_piece *piece;
-	struct vpin_pin *pin;
 	unsigned long i;
 
 	piece = kunit_kzalloc(test, sizeof(*piece), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, piece);
-	pin = kunit_kzalloc(test, sizeof(*pin), GFP_KERNEL);
-	KUNIT_ASSERT_NOT_NULL(test, pin);
 	piece->pages = kunit_kcalloc(test, nr_pages, sizeof(void *), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, piece->pages);
 
-	piece->pin = pin;
 	piece->block_size = nr_pages << PAGE_SHIFT;
-	if (layout != VPIN_GUEST_RUN && layout != VPIN_GUEST_FLAT)
+	if (layout != VPIN_GUEST_RUN && layout != VPIN_GUEST_CHUNKS)
 		piece->block_size *= 2;
 	piece->block = alloc_pages_exact(piece->block_size,
 					 GFP_KERNEL | __GFP_ZERO);
@@ -74,13 +71,7 @@ static struct vpin_guest_piece *vpin_guest_piece(struct vpin_guest *guest,
 		piece->pages[i] = piece->block +
 			(vpin_guest_place(layout, nr_pages, i) << PAGE_SHIFT);
 
-	refcount_set(&pin->ref, 1);
-	pin->nr_pages = nr_pages;
-	pin->writable = true;
-	if (layout == VPIN_GUEST_RUN || layout == VPIN_GUEST_PAIRS)
-		vpin_guest_make_runs(test, pin, piece->pages);
-	else
-		pin->pages = piece->pages;
+	vpin_guest_make_pin(test, piece, nr_pages, layout);
 	return piece;
 }
 
@@ -116,7 +107,7 @@ struct vpin_pin *vpin_guest_map_at(struct vpin_guest *guest, u64 gpa, u64 size,
 		.first = gpa,
 		.last = gpa + (size - 1),
 		.pin = piece->pin,
-		.offset = offset,
+		.offset = ((u64)piece->pin->skip << PAGE_SHIFT) + offset,
 		.perm = perm,
 	};
 
@@ -329,11 +320,13 @@ void vpin_guest_destroy(struct vpin_guest *guest)
 	KUNIT_EXPECT_FALSE_MSG(test, held, "the snapshot is still held");
 	vpin_snap_put(guest->snap);
 	list_for_each_entry(piece, &guest->pieces, node) {
-		if (!held)
+		if (!held) {
 			KUNIT_EXPECT_EQ_MSG(test,
 					    refcount_read(&piece->pin->ref), 1U,
 					    "the pin at %#llx is still held",
 					    piece->first);
+			vpin_pin_free(piece->pin);
+		}
 		free_pages_exact(piece->block, piece->block_size);
 	}
 }

@@ -21,8 +21,8 @@
 
 /* How a piece of guest memory lies in ours. */
 enum vpin_guest_layout {
-	VPIN_GUEST_RUN,		/* contiguous, known as one run */
-	VPIN_GUEST_FLAT,	/* contiguous, known page by page */
+	VPIN_GUEST_RUN,		/* contiguous */
+	VPIN_GUEST_CHUNKS,	/* contiguous, all but the first page in chunk 1 */
 	VPIN_GUEST_SCATTERED,	/* no page follows its neighbour */
 	VPIN_GUEST_PAIRS,	/* runs of two pages */
 };

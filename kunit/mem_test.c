@@ -261,8 +261,9 @@ static const struct layout_case layout_cases[] = {
 	{ "run from 1", VPIN_GUEST_RUN, 1 },
 	{ "run from 4095", VPIN_GUEST_RUN, 4095 },
 	{ "run from its third page", VPIN_GUEST_RUN, 2 * SZ_4K + 100 },
-	{ "flat", VPIN_GUEST_FLAT, 0 },
-	{ "flat from 2048", VPIN_GUEST_FLAT, 2048 },
+	{ "chunks", VPIN_GUEST_CHUNKS, 0 },
+	{ "chunks from 2048", VPIN_GUEST_CHUNKS, 2048 },
+	{ "chunks from the second one", VPIN_GUEST_CHUNKS, SZ_4K },
 	{ "scattered", VPIN_GUEST_SCATTERED, 0 },
 	{ "scattered from 1", VPIN_GUEST_SCATTERED, 1 },
 	{ "scattered from 4095", VPIN_GUEST_SCATTERED, 4095 },
@@ -349,8 +350,8 @@ static void copy_over_layouts(struct kunit *test)
 					     LEN + 1), -EFAULT);
 }
 
-/* GPAs that displace each other in a hint are that far apart. */
-#define RIVAL	((u64)VPIN_HITS << VPIN_FAR_SHIFT)
+/* GPAs that share a hint's far place are that far apart. */
+#define RIVAL	((u64)VPIN_FAR_PLACES << VPIN_FAR_SHIFT)
 
 /* Hits displace each other, also two in one stretch: the address is right. */
 static void hits_that_displace_each_other(struct kunit *test)
@@ -474,7 +475,7 @@ static void one_range_of_2_to_the_64(struct kunit *test)
 	struct vpin_range range = { .last = U64_MAX, .perm = VPIN_PERM_RW };
 	struct vpin_snap *empty = vpin_snap_empty(), *snap;
 	static struct vpin_hint hint;
-	u64 len = U64_MAX;
+	u64 len = SZ_4K;
 
 	range.pin = vpin_guest_map(guest, 0, SZ_8K, VPIN_PERM_RW, VPIN_GUEST_RUN);
 	KUNIT_ASSERT_FALSE(test, IS_ERR(empty));

@@ -16,7 +16,7 @@
 #include <vpin/snap.h>
 
 /* Most ranges of one address space; bounds what a VMM makes us allocate. */
-#define VPIN_MEM_RANGES_MAX	65536
+#define VPIN_MEM_RANGES_MAX	65536	/* a hint has 16 bits for an index */
 
 /**
  * struct vpin_mem - a guest's address space
@@ -70,6 +70,10 @@ static inline unsigned long vpin_pin_count(u64 uaddr, u64 size)
 	return (PAGE_ALIGN(uaddr + size) - (uaddr & PAGE_MASK)) >> PAGE_SHIFT;
 }
 
+struct vpin_pin *vpin_pin_alloc(u64 uaddr, unsigned long nr_pages);
+void vpin_pin_free(struct vpin_pin *pin);
+int vpin_pin_set_chunk(struct vpin_pin *pin, unsigned long i,
+		       void *const *addrs);
 struct vpin_pin *vpin_pin_create(struct mm_struct *mm, u64 uaddr, u64 size,
 				 bool writable);
 void vpin_pin_put(struct vpin_pin *pin);

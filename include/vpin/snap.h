@@ -9,45 +9,45 @@
  *   pin	one pinned piece of user memory, and where its pages are
  *   range	a stretch of GPAs that a pin backs, first and last inclusive
  *   snapshot	a sorted array of ranges that never changes once published
- *   hint	a reader's memory of its last hit; wrong hints cost time only
+ *   chunk	2 MiB of user addresses, as much as a huge page holds
+ *   hint	a reader's memory of which ranges it met; wrong hints cost time only
  */
 #ifndef _VPIN_SNAP_H
 #define _VPIN_SNAP_H
 
-#include <linux/types.h>
+#include <linux/hash.h>
 #include <linux/mm.h>
 #include <linux/refcount.h>
+#include <linux/sizes.h>
+#include <linux/types.h>
 
 #define VPIN_PERM_READ	0x1	/* the device may read; VHOST_ACCESS_RO */
 #define VPIN_PERM_WRITE	0x2	/* the device may write; VHOST_ACCESS_WO */
 
-/* Pages [index, next run's index) of a pin, physically contiguous from addr. */
-struct vpin_run {
-	unsigned long index;
-	void *addr;
-};
+#define VPIN_CHUNK_SIZE		SZ_2M
+#define VPIN_CHUNK_PAGES	(VPIN_CHUNK_SIZE >> PAGE_SHIFT)
+/* In a chunk's word: the rest leads to an array. */
+#define VPIN_CHUNK_ARRAY	1UL
 
 /**
  * struct vpin_pin - pinned user memory and where its pages are
  * @ref: ranges that use it
+ * @writable: pinned for writing, dirty when unpinned
+ * @skip: pages of chunk 0 that come before the pin
  * @mm: who is charged for it
  * @nr_pages: length in pages
- * @nr_runs: length of @runs; 0 if @pages is used instead
- * @writable: pinned for writing, dirty when unpinned
- * @pages: kernel address of each page (8 bytes a page), or
- * @runs: kernel address of each contiguous run (16 bytes a run), whichever is
- *	smaller
+ * @nr_chunks: length of @chunks
+ * @chunks: of each chunk, the kernel address of its first byte if its pages are
+ *	contiguous, else VPIN_CHUNK_ARRAY and the array of its pages' addresses
  */
 struct vpin_pin {
 	refcount_t ref;
+	bool writable;
+	unsigned int skip;
 	struct mm_struct *mm;
 	unsigned long nr_pages;
-	unsigned long nr_runs;
-	bool writable;
-	union {
-		void **pages;
-		struct vpin_run *runs;
-	};
+	unsigned long nr_chunks;
+	unsigned long chunks[];
 };
 
 /**
@@ -55,8 +55,8 @@ struct vpin_pin {
  * @first: first GPA
  * @last: last GPA, inclusive
  * @pin: what backs it; NULL if the VMM asked for it and pinning failed
- * @offset: where in @pin the byte at @first is
- * @perm: VPIN_PERM_*
+ * @offset: of the byte at @first, from the start of @pin's chunk 0
+ * @perm: VPIN_PERM_*; 0 without a pin
  */
 struct vpin_range {
 	u64 first;
@@ -68,48 +68,31 @@ struct vpin_range {
 
 /**
  * struct vpin_snap - an immutable picture of an address space
- * @id: its number; no other snapshot has it, ever
  * @ref: holders
  * @nr: length of @ranges
  * @nr_failed: ranges whose pinning failed
  * @ranges: sorted by address, disjoint
  */
 struct vpin_snap {
-	u64 id;
 	refcount_t ref;
 	u32 nr;
 	u32 nr_failed;
 	struct vpin_range ranges[] __counted_by(nr);
 };
 
-/* Places for hits of each kind, and the bits of a GPA that do not choose. */
-#define VPIN_HITS	64
-#define VPIN_FAR_SHIFT	21
+/* Places of each kind in a hint, and the bits of a GPA that do not choose. */
+#define VPIN_FAR_PLACES		64
+#define VPIN_FAR_SHIFT		30
+#define VPIN_NEAR_BITS		9
 
 /**
- * struct vpin_hit - GPAs whose bytes lie next to each other
- * @first: first GPA
- * @span: last GPA, counted from @first
- * @addr: kernel address of the byte at @first
- * @perm: VPIN_PERM_*; 0 if this is no hit
- */
-struct vpin_hit {
-	u64 first;
-	u64 span;
-	void *addr;
-	u32 perm;
-};
-
-/**
- * struct vpin_hint - what a reader remembers of a snapshot
- * @id: of which; 0 before the first
- * @far: hits by the 2 MiB that they were in: ranges as large as memory is
- * @near: hits by the page that they were in: many small ranges
+ * struct vpin_hint - what a reader remembers: indices of ranges
+ * @far: by the GiB that they were met in: ranges as large as memory is
+ * @near: by the page that they were met in: many small ranges
  */
 struct vpin_hint {
-	u64 id;
-	struct vpin_hit far[VPIN_HITS];
-	struct vpin_hit near[VPIN_HITS];
+	u16 far[VPIN_FAR_PLACES];
+	u16 near[1 << VPIN_NEAR_BITS];
 };
 
 void vpin_snap_free(struct vpin_snap *snap);
@@ -142,25 +125,32 @@ static inline u32 vpin_snap_search(const struct vpin_snap *snap, u64 gpa)
 	return low;
 }
 
-static inline struct vpin_hit *vpin_hint_far(struct vpin_hint *hint, u64 gpa)
+static inline u16 *vpin_hint_far(struct vpin_hint *hint, u64 gpa)
 {
-	return &hint->far[(gpa >> VPIN_FAR_SHIFT) % VPIN_HITS];
+	return &hint->far[(gpa >> VPIN_FAR_SHIFT) % VPIN_FAR_PLACES];
 }
 
-static inline struct vpin_hit *vpin_hint_near(struct vpin_hint *hint, u64 gpa)
+static inline u16 *vpin_hint_near(struct vpin_hint *hint, u64 gpa)
 {
-	return &hint->near[(gpa >> PAGE_SHIFT) % VPIN_HITS];
+	return &hint->near[hash_64(gpa >> PAGE_SHIFT, VPIN_NEAR_BITS)];
 }
 
-static inline bool vpin_hit_holds(const struct vpin_hit *hit, u64 gpa, u64 len,
-				  u32 perm)
+/* Whether range @i has all of a stretch; there may be no such range. */
+static inline bool vpin_snap_holds(const struct vpin_snap *snap, u32 i, u64 gpa,
+				   u64 len, u32 perm)
 {
-	u64 offset = gpa - hit->first;
+	const struct vpin_range *range = &snap->ranges[i];
+	u64 at, span;
 
-	return offset <= hit->span && len - 1 <= hit->span - offset &&
-	       (hit->perm & perm) == perm;
+	if (unlikely(i >= snap->nr))
+		return false;
+	at = gpa - range->first;
+	span = range->last - range->first;
+	return at <= span && len - 1 <= span - at &&
+	       (range->perm & perm) == perm;
 }
 
+void *vpin_pin_reach(const struct vpin_pin *pin, u64 offset, u64 *len);
 void *vpin_snap_translate(const struct vpin_snap *snap, struct vpin_hint *hint,
 			  u64 gpa, u64 *len, u32 perm);
 
@@ -181,17 +171,29 @@ static inline void *vpin_snap_resolve(const struct vpin_snap *snap,
 				      struct vpin_hint *hint, u64 gpa,
 				      u64 *len, u32 perm)
 {
-	const struct vpin_hit *hit;
+	const struct vpin_range *range;
+	unsigned long chunk;
+	u64 offset;
+	u32 i;
 
-	if (unlikely(!hint || hint->id != snap->id))
+	if (unlikely(!hint))
 		return vpin_snap_translate(snap, hint, gpa, len, perm);
-	hit = vpin_hint_far(hint, gpa);
-	if (unlikely(!vpin_hit_holds(hit, gpa, *len, perm))) {
-		hit = vpin_hint_near(hint, gpa);
-		if (!vpin_hit_holds(hit, gpa, *len, perm))
+	i = *vpin_hint_far(hint, gpa);
+	if (unlikely(!vpin_snap_holds(snap, i, gpa, *len, perm))) {
+		i = *vpin_hint_near(hint, gpa);
+		if (!vpin_snap_holds(snap, i, gpa, *len, perm))
 			return vpin_snap_translate(snap, hint, gpa, len, perm);
 	}
-	return hit->addr + (gpa - hit->first);
+
+	range = &snap->ranges[i];
+	offset = gpa - range->first + range->offset;
+	chunk = range->pin->chunks[offset / VPIN_CHUNK_SIZE];
+	offset %= VPIN_CHUNK_SIZE;
+	if (likely(!(chunk & VPIN_CHUNK_ARRAY) &&
+		   offset + *len <= VPIN_CHUNK_SIZE))
+		return (void *)(chunk + offset);
+	return vpin_pin_reach(range->pin, gpa - range->first + range->offset,
+			      len);
 }
 
 int vpin_snap_read(const struct vpin_snap *snap, struct vpin_hint *hint,

@@ -134,7 +134,7 @@ int vpin_mem_map(struct vpin_mem *mem, u64 gpa, u64 size, u64 uaddr, u32 perm)
 	struct vpin_range range = {
 		.first = gpa,
 		.last = gpa + (size - 1),
-		.offset = offset_in_page(uaddr),
+		.offset = uaddr % VPIN_CHUNK_SIZE,
 		.perm = perm,
 	};
 	unsigned long credit;

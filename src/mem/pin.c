@@ -1,23 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * One piece of user memory: pinned, charged, and remembered as contiguous
- * runs.
+ * One piece of user memory: pinned and charged.
  *
- * Pinning is one pass over the pages.  Their kernel addresses land in a flat
- * array first; where the runs that they form take less room than the array,
- * the runs replace it.  Releasing a pin cannot fail and allocates nothing.
+ * Pinning is one pass over the pages.  Releasing a pin cannot fail and
+ * allocates nothing.
  */
 #include <linux/capability.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
-#include <linux/vmalloc.h>
 #include <vpin/compat.h>
 #include <vpin/mem.h>
-
-/* Pages pinned in one go: long enough to amortise, short enough to be killed. */
-#define VPIN_PIN_CHUNK	2048UL
 
 /* Charges @nr pages to @mm against the caller's RLIMIT_MEMLOCK. */
 static int vpin_pin_charge(struct mm_struct *mm, unsigned long nr)
@@ -37,111 +31,83 @@ static void vpin_pin_uncharge(struct mm_struct *mm, unsigned long nr)
 	atomic64_sub(nr, &mm->pinned_vm);
 }
 
-/* One slot a page; large arrays may be as large as the machine needs. */
-static void **vpin_pin_alloc_slots(unsigned long nr)
+/* Unpins the first @nr pages of @pin. */
+static void vpin_pin_unpin(const struct vpin_pin *pin, unsigned long nr,
+			   bool dirty)
 {
-	size_t bytes = array_size(nr, sizeof(void *));
-	gfp_t gfp = GFP_KERNEL_ACCOUNT | __GFP_NOWARN;
+	u64 offset = (u64)pin->skip << PAGE_SHIFT;
+	u64 end = offset + ((u64)nr << PAGE_SHIFT);
 
-	if (bytes <= SZ_1M)
-		return kvmalloc(bytes, gfp);
-	return __vmalloc(bytes, gfp);
-}
+	while (offset < end) {
+		u64 len = min_t(u64, end - offset, VPIN_CHUNK_SIZE);
+		void *addr = vpin_pin_reach(pin, offset, &len);
 
-/* Pages [i, the returned index) of @addrs are contiguous. */
-static unsigned long vpin_pin_run_end(void **addrs, unsigned long nr,
-				      unsigned long i)
-{
-	do {
-		i++;
-	} while (i < nr && addrs[i] == addrs[i - 1] + PAGE_SIZE);
-	return i;
-}
-
-static void vpin_pin_unpin_pages(void **addrs, unsigned long nr, bool dirty)
-{
-	unsigned long i, end;
-
-	for (i = 0; i < nr; i = end) {
-		end = vpin_pin_run_end(addrs, nr, i);
-		unpin_user_page_range_dirty_lock(virt_to_page(addrs[i]),
-						 end - i, dirty);
+		unpin_user_page_range_dirty_lock(virt_to_page(addr),
+						 len >> PAGE_SHIFT, dirty);
+		offset += len;
 		cond_resched();
 	}
 }
 
-static void vpin_pin_unpin_runs(struct vpin_pin *pin)
+/*
+ * Pins the @nr pages from @uaddr on, which are chunk @i's.  @pages has room for
+ * them: first it holds each page, then its address.
+ */
+static int vpin_pin_chunk(struct vpin_pin *pin, unsigned long i, u64 uaddr,
+			  unsigned long nr, void **pages)
 {
-	unsigned long i;
+	unsigned long pinned = 0, done = 0;
+	long ret = 0;
 
-	for (i = 0; i < pin->nr_runs; i++) {
-		unsigned long end = i + 1 == pin->nr_runs ?
-			pin->nr_pages : pin->runs[i + 1].index;
-
-		unpin_user_page_range_dirty_lock(virt_to_page(pin->runs[i].addr),
-						 end - pin->runs[i].index,
-						 pin->writable);
-		cond_resched();
+	while (pinned < nr) {
+		ret = vpin_pin_user_pages(uaddr + (pinned << PAGE_SHIFT),
+					  nr - pinned, pin->writable,
+					  (struct page **)pages + pinned);
+		if (ret <= 0)
+			break;
+		pinned += ret;
 	}
+	for (; done < pinned; done++)
+		pages[done] = page_address((struct page *)pages[done]);
+	if (pinned == nr) {
+		ret = vpin_pin_set_chunk(pin, i, pages);
+		if (!ret)
+			return 0;
+	}
+
+	while (done)
+		unpin_user_page(virt_to_page(pages[--done]));
+	return ret ?: -EFAULT;
 }
 
-/* Fills @addrs with the kernel addresses of the pages from @uaddr on. */
-static int vpin_pin_pages(void **addrs, u64 uaddr, unsigned long nr,
-			  bool writable)
+/* Pins all of it, chunk by chunk. */
+static int vpin_pin_pages(struct vpin_pin *pin, u64 uaddr)
 {
-	unsigned long done = 0;
-	int ret, i;
+	unsigned long done = 0, nr;
+	void **pages;
+	int ret = 0;
 
-	while (done < nr) {
-		/* Each slot holds the page first, then its address. */
-		ret = vpin_pin_user_pages(uaddr + (done << PAGE_SHIFT),
-					  min(nr - done, VPIN_PIN_CHUNK),
-					  writable,
-					  (struct page **)addrs + done);
-		if (ret <= 0) {
-			ret = ret ?: -EFAULT;
-			goto unpin;
-		}
-		for (i = 0; i < ret; i++, done++)
-			addrs[done] = page_address((struct page *)addrs[done]);
-
-		if (fatal_signal_pending(current)) {
+	pages = kmalloc_array(VPIN_CHUNK_PAGES, sizeof(*pages), GFP_KERNEL);
+	if (!pages)
+		return -ENOMEM;
+	for (; done < pin->nr_pages; done += nr) {
+		nr = min(VPIN_CHUNK_PAGES -
+			 (pin->skip + done) % VPIN_CHUNK_PAGES,
+			 pin->nr_pages - done);
+		ret = vpin_pin_chunk(pin, (pin->skip + done) / VPIN_CHUNK_PAGES,
+				     uaddr + (done << PAGE_SHIFT), nr, pages);
+		if (!ret && fatal_signal_pending(current)) {
+			done += nr;
 			ret = -EINTR;
-			goto unpin;
 		}
+		if (ret)
+			break;
 		cond_resched();
 	}
-	return 0;
-
-unpin:
-	vpin_pin_unpin_pages(addrs, done, false);
+	kfree(pages);
+	if (ret)
+		vpin_pin_unpin(pin, done, false);
 	return ret;
-}
-
-/* Replaces the flat array by runs where those are smaller. */
-static void vpin_pin_compress(struct vpin_pin *pin)
-{
-	void **addrs = pin->pages;
-	struct vpin_run *runs;
-	unsigned long i, nr = 0;
-
-	for (i = 0; i < pin->nr_pages; i = vpin_pin_run_end(addrs, pin->nr_pages, i))
-		nr++;
-	if (nr * sizeof(*runs) > pin->nr_pages * sizeof(*addrs))
-		return;
-	runs = kvmalloc_array(nr, sizeof(*runs), GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
-	if (!runs)
-		return;		/* the flat array serves as well */
-
-	nr = 0;
-	for (i = 0; i < pin->nr_pages; i = vpin_pin_run_end(addrs, pin->nr_pages, i)) {
-		runs[nr].index = i;
-		runs[nr].addr = addrs[i];
-		nr++;
-	}
-	kvfree(addrs);
-	pin->runs = runs;
-	pin->nr_runs = nr;
 }
 
 /**
@@ -177,36 +143,25 @@ struct vpin_pin *vpin_pin_create(struct mm_struct *mm, u64 uaddr, u64 size,
 	if (nr > totalram_pages())
 		return ERR_PTR(-ENOMEM);
 
-	pin = kzalloc(sizeof(*pin), GFP_KERNEL_ACCOUNT);
+	pin = vpin_pin_alloc(uaddr, nr);
 	if (!pin)
 		return ERR_PTR(-ENOMEM);
-	refcount_set(&pin->ref, 1);
-	pin->nr_pages = nr;
 	pin->writable = writable;
 	pin->mm = mm;
 
 	ret = vpin_pin_charge(mm, nr);
 	if (ret)
 		goto err_pin;
-	pin->pages = vpin_pin_alloc_slots(nr);
-	if (!pin->pages) {
-		ret = -ENOMEM;
-		goto err_charge;
-	}
-	ret = vpin_pin_pages(pin->pages, uaddr & PAGE_MASK, nr, writable);
+	ret = vpin_pin_pages(pin, uaddr & PAGE_MASK);
 	if (ret)
-		goto err_slots;
-
+		goto err_charge;
 	mmgrab(mm);
-	vpin_pin_compress(pin);
 	return pin;
 
-err_slots:
-	kvfree(pin->pages);
 err_charge:
 	vpin_pin_uncharge(mm, nr);
 err_pin:
-	kfree(pin);
+	vpin_pin_free(pin);
 	return ERR_PTR(ret);
 }
 
@@ -216,12 +171,8 @@ void vpin_pin_put(struct vpin_pin *pin)
 	if (!pin || !refcount_dec_and_test(&pin->ref))
 		return;
 
-	if (pin->nr_runs)
-		vpin_pin_unpin_runs(pin);
-	else
-		vpin_pin_unpin_pages(pin->pages, pin->nr_pages, pin->writable);
+	vpin_pin_unpin(pin, pin->nr_pages, pin->writable);
 	vpin_pin_uncharge(pin->mm, pin->nr_pages);
 	mmdrop(pin->mm);
-	kvfree(pin->nr_runs ? (void *)pin->runs : (void *)pin->pages);
-	kfree(pin);
+	vpin_pin_free(pin);
 }

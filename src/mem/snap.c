@@ -3,15 +3,13 @@
  * Snapshots of an address space: made by copying, never changed.
  *
  * The invariant of a published snapshot: its ranges are sorted by address and
- * disjoint, and it holds one reference on the pin of each.
+ * disjoint, it holds one reference on the pin of each, and who has no pin has
+ * no permission either.
  */
-#include <linux/atomic.h>
 #include <linux/err.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 #include <vpin/mem.h>
-
-static atomic64_t vpin_snap_ids = ATOMIC64_INIT(0);
 
 static struct vpin_snap *vpin_snap_alloc(u32 nr)
 {
@@ -20,7 +18,6 @@ static struct vpin_snap *vpin_snap_alloc(u32 nr)
 	snap = kvzalloc(struct_size(snap, ranges, nr), GFP_KERNEL_ACCOUNT);
 	if (!snap)
 		return NULL;
-	snap->id = atomic64_inc_return(&vpin_snap_ids);
 	refcount_set(&snap->ref, 1);
 	snap->nr = nr;
 	return snap;
@@ -31,10 +28,12 @@ static void vpin_snap_set(struct vpin_snap *snap, u32 i,
 			  const struct vpin_range *range)
 {
 	snap->ranges[i] = *range;
-	if (range->pin)
+	if (range->pin) {
 		refcount_inc(&range->pin->ref);
-	else
+	} else {
+		snap->ranges[i].perm = 0;
 		snap->nr_failed++;
+	}
 }
 
 void vpin_snap_free(struct vpin_snap *snap)
@@ -118,75 +117,6 @@ struct vpin_snap *vpin_snap_remove(const struct vpin_snap *old, u64 first,
 	return new;
 }
 
-/* Index of the run that holds page @index of @pin. */
-static unsigned long vpin_pin_run(const struct vpin_pin *pin,
-				  unsigned long index)
-{
-	unsigned long low = 0, high = pin->nr_runs;
-
-	while (high - low > 1) {
-		unsigned long mid = low + (high - low) / 2;
-
-		if (pin->runs[mid].index <= index)
-			low = mid;
-		else
-			high = mid;
-	}
-	return low;
-}
-
-/*
- * Pages of @pin around page @index that lie next to each other: all of the run,
- * or, where each page is known by itself, no more after it than @wanted.
- * Return: the kernel address of page @from; @to is one past the last one.
- */
-static void *vpin_pin_piece(const struct vpin_pin *pin, unsigned long index,
-			    unsigned long wanted, unsigned long *from,
-			    unsigned long *to)
-{
-	unsigned long end = index + 1;
-
-	if (pin->nr_runs) {
-		unsigned long run = vpin_pin_run(pin, index);
-
-		*from = pin->runs[run].index;
-		*to = run + 1 == pin->nr_runs ? pin->nr_pages :
-						pin->runs[run + 1].index;
-		return pin->runs[run].addr;
-	}
-
-	while (end < pin->nr_pages && end - index < wanted &&
-	       pin->pages[end] == pin->pages[end - 1] + PAGE_SIZE)
-		end++;
-	*from = index;
-	*to = end;
-	return pin->pages[index];
-}
-
-/* What @range knows of the bytes around @gpa. */
-static void vpin_range_hit(const struct vpin_range *range, u64 gpa, u64 len,
-			   struct vpin_hit *hit)
-{
-	u64 offset = gpa - range->first + range->offset;
-	unsigned long wanted, from, to;
-	u64 first, end;
-	void *addr;
-
-	wanted = len >> PAGE_SHIFT > range->pin->nr_pages ?
-		 range->pin->nr_pages : (len >> PAGE_SHIFT) + 2;
-	addr = vpin_pin_piece(range->pin, offset >> PAGE_SHIFT, wanted, &from,
-			      &to);
-	/* In bytes of the pin, and of those the range's own. */
-	first = max((u64)from << PAGE_SHIFT, range->offset);
-	end = min(((u64)to << PAGE_SHIFT) - 1 - first,
-		  range->last - range->first - (first - range->offset));
-
-	hit->first = range->first + (first - range->offset);
-	hit->span = end;
-	hit->addr = addr + (first - ((u64)from << PAGE_SHIFT));
-	hit->perm = range->perm;
-}
-
 /**
  * vpin_snap_translate - vpin_snap_resolve() of what the hint does not know
  * @snap: the address space
@@ -202,27 +132,17 @@ void *vpin_snap_translate(const struct vpin_snap *snap, struct vpin_hint *hint,
 {
 	u32 i = vpin_snap_search(snap, gpa);
 	const struct vpin_range *range = &snap->ranges[i];
-	struct vpin_hit hit;
-	u64 have;
 
-	if (i == snap->nr || gpa < range->first || !range->pin ||
-	    (range->perm & perm) != perm)
+	if (i == snap->nr || gpa < range->first || (range->perm & perm) != perm)
 		return NULL;
-
-	vpin_range_hit(range, gpa, *len, &hit);
 	if (hint) {
-		if (hint->id != snap->id) {
-			memset(hint, 0, sizeof(*hint));
-			hint->id = snap->id;
-		}
-		*vpin_hint_far(hint, gpa) = hit;
-		*vpin_hint_near(hint, gpa) = hit;
+		*vpin_hint_far(hint, gpa) = i;
+		*vpin_hint_near(hint, gpa) = i;
 	}
-
-	have = hit.span - (gpa - hit.first);
-	if (*len - 1 > have)
-		*len = have + 1;
-	return hit.addr + (gpa - hit.first);
+	if (*len - 1 > range->last - gpa)
+		*len = range->last - gpa + 1;
+	return vpin_pin_reach(range->pin, gpa - range->first + range->offset,
+			      len);
 }
 
 static int vpin_snap_copy(const struct vpin_snap *snap, struct vpin_hint *hint,
@@ -301,8 +221,7 @@ int vpin_snap_check(const struct vpin_snap *snap, u64 gpa, u64 len, u32 perm)
 	for (i = vpin_snap_search(snap, gpa); i < snap->nr; i++) {
 		const struct vpin_range *range = &snap->ranges[i];
 
-		if (gpa < range->first || !range->pin ||
-		    (range->perm & perm) != perm)
+		if (gpa < range->first || (range->perm & perm) != perm)
 			return -EFAULT;
 		if (len - 1 <= range->last - gpa)
 			return 0;

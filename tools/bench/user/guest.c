@@ -21,6 +21,17 @@
 #define AT_BUFFERS	0x100000
 #define NR_BUFFERS	256
 
+/* A region's memory, aligned as VMMs align it; NULL with errno. */
+static char *guest_alloc(void)
+{
+	char *host = mmap(NULL, 2 * REGION_SIZE, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (host == MAP_FAILED)
+		return NULL;
+	return host + REGION_SIZE - (unsigned long)host % REGION_SIZE;
+}
+
 /* Return: 0, or -1 with errno. */
 int guest_init(struct guest *guest)
 {
@@ -32,10 +43,8 @@ int guest_init(struct guest *guest)
 
 		region->gpa = i * REGION_STRIDE;
 		region->size = REGION_SIZE;
-		region->host = mmap(NULL, REGION_SIZE, PROT_READ | PROT_WRITE,
-				    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
-				    -1, 0);
-		if (region->host == MAP_FAILED)
+		region->host = guest_alloc();
+		if (!region->host)
 			return -1;
 	}
 	return 0;
@@ -60,7 +69,7 @@ static struct vring_desc guest_buffer(const struct guest_shape *shape,
 	};
 
 	/* Any odd factor gives each page to one buffer. */
-	if (shape->pins != GUEST_PINS_ONE_RUN)
+	if (shape->scattered)
 		page = page * 77 % NR_BUFFERS;
 	desc.addr = region * REGION_STRIDE + AT_BUFFERS + page * GUEST_PAGE;
 	if (shape->len > 1 && !nr)

@@ -14,16 +14,6 @@
 #define GUEST_CHAINS_MAX	32
 #define GUEST_QUEUE_SIZE	256
 
-/* Pages of a run, where a region is many of them. */
-#define GUEST_RUN_PAGES		4
-
-/* How vhost-pin knows a region's pages; the others know one piece each. */
-enum guest_pins {
-	GUEST_PINS_ONE_RUN,
-	GUEST_PINS_RUNS,	/* many runs, and buffers at random in them */
-	GUEST_PINS_PAGES,	/* each page, and buffers likewise */
-};
-
 /* What a driver's chains look like. */
 struct guest_shape {
 	__u32 len;		/* descriptors of a chain */
@@ -31,7 +21,7 @@ struct guest_shape {
 	__u8 indirect;
 	__u8 one_region;	/* all buffers in one region, else in turn */
 	__u8 cursors;		/* vhost-pin goes its data path's way */
-	enum guest_pins pins;
+	__u8 scattered;		/* vhost-pin knows each page by itself */
 };
 
 /* The Rust side has the same structures: keep them in step. */

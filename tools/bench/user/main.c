@@ -115,15 +115,6 @@ static void run(const struct bench *bench)
 		bench_run(bench, &guest, options.rounds);
 }
 
-static enum guest_pins pins_of(const char *variant)
-{
-	if (!strcmp(variant, "/pins=runs"))
-		return GUEST_PINS_RUNS;
-	if (!strcmp(variant, "/pins=pages"))
-		return GUEST_PINS_PAGES;
-	return GUEST_PINS_ONE_RUN;
-}
-
 static void walk(__u32 len, bool indirect, __u32 nr_regions, const char *variant)
 {
 	struct bench bench = {
@@ -133,7 +124,7 @@ static void walk(__u32 len, bool indirect, __u32 nr_regions, const char *variant
 			.indirect = indirect,
 			.one_region = !strcmp(variant, "/chains=one-region"),
 			.cursors = !strcmp(variant, "/path=cursors"),
-			.pins = pins_of(variant),
+			.scattered = !strcmp(variant, "/pages=scattered"),
 		},
 	};
 
@@ -181,8 +172,7 @@ int main(int argc, char **argv)
 		}
 		for (j = 0; j < 3; j++) {
 			walk(lens[j], i, 1, "/path=cursors");
-			walk(lens[j], i, 1, "/pins=runs");
-			walk(lens[j], i, 1, "/pins=pages");
+			walk(lens[j], i, 1, "/pages=scattered");
 		}
 	}
 	for (i = 0; i < 2; i++) {

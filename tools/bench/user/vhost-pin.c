@@ -28,49 +28,42 @@ void vpin_pin_put(struct vpin_pin *pin)
 	if (!pin || !refcount_dec_and_test(&pin->ref))
 		return;
 	nr_pins--;
-	kvfree(pin->runs);	/* or pages */
-	kvfree(pin);
+	vpin_pin_free(pin);
 }
 
-/* Runs of so many pages each; they may lie next to each other. */
-static void bench_pin_runs(struct vpin_pin *pin, char *host,
-			   unsigned long pages)
+/*
+ * Says where the pages are; scattered ones are known one by one, as the first
+ * page of each chunk, which nobody uses, passes for the second.
+ */
+static int bench_pin_set(struct vpin_pin *pin, char *host, bool scattered)
 {
-	unsigned long i;
+	void *pages[VPIN_CHUNK_PAGES];
+	unsigned long i, at, chunk = 0;
 
-	pin->nr_runs = pin->nr_pages / pages;
-	pin->runs = kvzalloc(pin->nr_runs * sizeof(*pin->runs), GFP_KERNEL);
-	for (i = 0; pin->runs && i < pin->nr_runs; i++) {
-		pin->runs[i].index = i * pages;
-		pin->runs[i].addr = host + (i * pages << PAGE_SHIFT);
+	for (i = 0; i < pin->nr_pages; chunk++) {
+		unsigned long nr = 0;
+
+		for (at = chunk ? 0 : pin->skip;
+		     at < VPIN_CHUNK_PAGES && i < pin->nr_pages; at++, i++)
+			pages[nr++] = host + (i << PAGE_SHIFT);
+		if (scattered && nr > 1)
+			pages[0] = pages[1];
+		if (vpin_pin_set_chunk(pin, chunk, pages))
+			return -1;
 	}
-}
-
-static void bench_pin_pages(struct vpin_pin *pin, char *host)
-{
-	unsigned long i;
-
-	pin->pages = kvzalloc(pin->nr_pages * sizeof(*pin->pages), GFP_KERNEL);
-	for (i = 0; pin->pages && i < pin->nr_pages; i++)
-		pin->pages[i] = host + (i << PAGE_SHIFT);
+	return 0;
 }
 
 static struct vpin_pin *bench_pin(const struct guest_region *region,
-				  enum guest_pins pins)
+				  bool scattered)
 {
-	struct vpin_pin *pin = kvzalloc(sizeof(*pin), GFP_KERNEL);
+	struct vpin_pin *pin = vpin_pin_alloc((unsigned long)region->host,
+					      region->size >> PAGE_SHIFT);
 
-	if (!pin)
+	if (!pin || bench_pin_set(pin, region->host, scattered))
 		return NULL;
 	nr_pins++;
-	refcount_set(&pin->ref, 1);
-	pin->nr_pages = region->size >> PAGE_SHIFT;
 	pin->writable = true;
-	if (pins == GUEST_PINS_PAGES)
-		bench_pin_pages(pin, region->host);
-	else
-		bench_pin_runs(pin, region->host, pins == GUEST_PINS_RUNS ?
-			       GUEST_RUN_PAGES : pin->nr_pages);
 	return pin;
 }
 
@@ -80,11 +73,15 @@ static int bench_map(struct bench_vhost_pin *self,
 	struct vpin_range range = {
 		.first = region->gpa,
 		.last = region->gpa + region->size - 1,
-		.pin = bench_pin(region, self->guest->shape.pins),
+		.pin = bench_pin(region, self->guest->shape.scattered),
+		.offset = (unsigned long)region->host % VPIN_CHUNK_SIZE,
 		.perm = VPIN_PERM_READ | VPIN_PERM_WRITE,
 	};
-	struct vpin_snap *snap = vpin_snap_insert(self->snap, &range);
+	struct vpin_snap *snap;
 
+	if (!range.pin)
+		return -1;
+	snap = vpin_snap_insert(self->snap, &range);
 	vpin_pin_put(range.pin);
 	if (IS_ERR(snap))
 		return PTR_ERR(snap);
