@@ -15,7 +15,7 @@
 
 struct seq_file;
 
-#define BENCH_WHO_MAX	4
+#define BENCH_WHO_MAX	5
 #define BENCH_SLICES	7
 
 /**

@@ -115,7 +115,7 @@ static __always_inline unsigned int floor_turn(struct vpin_bench_rig *rig,
 					       unsigned int batch, u64 *sum)
 {
 	u16 mask = rig->shape.num - 1;
-	u16 heads[BENCH_BATCH_MAX];
+	u16 *heads = rig->heads;
 	unsigned int i, nr;
 	u16 idx;
 

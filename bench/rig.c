@@ -6,11 +6,12 @@
 #include "rig.h"
 
 const struct vpin_bench_contestant
-*const vpin_bench_contestants[BENCH_CONTESTANTS] = {
+*const vpin_bench_contestants[BENCH_WALKERS] = {
 	&vpin_bench_floor,
 	&vpin_bench_pin,
 	&vpin_bench_vringh_kern,
 	&vpin_bench_vringh_iotlb,
+	&vpin_bench_pin_cursors,
 };
 
 /* Buffer @i of a chain: where the guest has it, and its length. */

@@ -61,6 +61,7 @@ struct vpin_bench_shape {
  * @signals: how often the driver wanted one
  * @last_avail: the floor's indices
  * @used_idx: see @last_avail
+ * @heads: the floor's batch
  * @ring: vhost-pin's side
  * @table: see @ring
  * @hint: see @ring
@@ -88,6 +89,7 @@ struct vpin_bench_rig {
 
 	u16 last_avail;
 	u16 used_idx;
+	u16 heads[BENCH_BATCH_MAX];
 
 	struct vpin_ring ring;
 	struct vpin_desc_table table;
@@ -109,7 +111,7 @@ struct vpin_bench_rig {
  * @walk: walks all chains @sweeps times, returns their sum
  * @request: serves @nr requests, @batch at most between two looks at the
  *	driver's index, returns their sum; with @offer it moves that index
- *	itself, a batch at a time
+ *	itself, a batch at a time; NULL if it only walks
  */
 struct vpin_bench_contestant {
 	const char *who;
@@ -120,11 +122,13 @@ struct vpin_bench_contestant {
 		       unsigned int batch, bool offer);
 };
 
-#define BENCH_CONTESTANTS	4
+#define BENCH_CONTESTANTS	4	/* who serve requests, first */
+#define BENCH_WALKERS		5	/* and who only walk */
 extern const struct vpin_bench_contestant
-	*const vpin_bench_contestants[BENCH_CONTESTANTS];
+	*const vpin_bench_contestants[BENCH_WALKERS];
 extern const struct vpin_bench_contestant vpin_bench_floor;
 extern const struct vpin_bench_contestant vpin_bench_pin;
+extern const struct vpin_bench_contestant vpin_bench_pin_cursors;
 extern const struct vpin_bench_contestant vpin_bench_vringh_kern;
 extern const struct vpin_bench_contestant vpin_bench_vringh_iotlb;
 

@@ -38,7 +38,7 @@ static int vpin_bench_walk_shape(struct seq_file *m,
 		.unit = "ns",
 		.per = shape->nr_chains,
 		.slice_us = 200,
-		.nr = BENCH_CONTESTANTS,
+		.nr = BENCH_WALKERS,
 		.prepare = shape->shuffled ? vpin_bench_walk_cold : NULL,
 		.run = vpin_bench_walk_run,
 	};

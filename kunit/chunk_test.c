@@ -82,8 +82,11 @@ static struct vpin_pin *make(struct kunit *test, u64 uaddr,
 
 static void *reach(const struct vpin_pin *pin, u64 offset, u64 want, u64 *len)
 {
-	*len = want;
-	return vpin_pin_reach(pin, offset, len);
+	u64 before, after;
+	void *addr = vpin_pin_around(pin, offset, want, &before, &after);
+
+	*len = min(want, after);
+	return addr;
 }
 
 /* Pages that are contiguous need no array, wherever in the chunk they start. */
@@ -109,7 +112,6 @@ static void contiguous_pages_need_no_array(struct kunit *test)
 	}
 }
 
-/* As many bytes as follow each other, and never more than were wanted. */
 static void scattered_pages_are_found_one_by_one(struct kunit *test)
 {
 	static const enum order orders[] = { BACKWARDS, PAIRS };
@@ -134,6 +136,25 @@ static void scattered_pages_are_found_one_by_one(struct kunit *test)
 				    place(PAIRS, page) + SZ_1G + SZ_4K - 1);
 		KUNIT_EXPECT_EQ(test, len, 1ULL);
 	}
+	vpin_pin_free(pin);
+}
+
+/* What is around a byte ends with its page, or with its chunk. */
+static void what_is_around_a_byte(struct kunit *test)
+{
+	static const enum order orders[] = { FORWARDS, BACKWARDS };
+	struct vpin_pin *pin = make(test, 0, 1024, orders);
+	u64 before, after;
+
+	vpin_pin_around(pin, 5000, 1, &before, &after);
+	KUNIT_EXPECT_EQ(test, before, 5000ULL);
+	KUNIT_EXPECT_EQ(test, after, SZ_2M - 5000ULL);
+	vpin_pin_around(pin, SZ_2M - 1, SZ_2M, &before, &after);
+	KUNIT_EXPECT_EQ(test, before, SZ_2M - 1ULL);
+	KUNIT_EXPECT_EQ(test, after, 1ULL);
+	vpin_pin_around(pin, SZ_2M + 5000, SZ_64K, &before, &after);
+	KUNIT_EXPECT_EQ(test, before, 5000ULL - SZ_4K);
+	KUNIT_EXPECT_EQ(test, after, SZ_8K - 5000ULL);
 	vpin_pin_free(pin);
 }
 
@@ -176,6 +197,7 @@ static struct kunit_case vpin_chunk_cases[] = {
 	KUNIT_CASE_PARAM(a_word_for_each_2_mib, size_gen_params),
 	KUNIT_CASE(contiguous_pages_need_no_array),
 	KUNIT_CASE(scattered_pages_are_found_one_by_one),
+	KUNIT_CASE(what_is_around_a_byte),
 	KUNIT_CASE(chunks_of_both_kinds),
 	KUNIT_CASE(half_a_pin_can_be_freed),
 	{}

@@ -351,7 +351,7 @@ static void copy_over_layouts(struct kunit *test)
 }
 
 /* GPAs that share a hint's far place are that far apart. */
-#define RIVAL	((u64)VPIN_FAR_PLACES << VPIN_FAR_SHIFT)
+#define RIVAL	((u64)VPIN_HITS << VPIN_CHUNK_SHIFT)
 
 /* Hits displace each other, also two in one stretch: the address is right. */
 static void hits_that_displace_each_other(struct kunit *test)

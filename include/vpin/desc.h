@@ -80,12 +80,12 @@ static inline u64 vpin_desc_table_total_size(const struct vpin_desc_table *table
 }
 
 int vpin_desc_addr(const struct vpin_desc_table *table, u32 index, u64 *gpa);
-int vpin_desc_read_slow(const struct vpin_desc_table *table, u32 index,
-			struct vpin_desc *desc);
+int vpin_desc_read_slow(const struct vpin_snap *snap, u64 base_addr, u32 size,
+			u32 index, struct vpin_desc *desc);
 int vpin_desc_write(const struct vpin_desc_table *table, u32 index,
 		    const struct vpin_desc *desc);
 
-/* Loads whole words, once each: the guest may be writing them. */
+/* Loads each field once: the guest may be writing them. */
 static inline void vpin_desc_load(struct vpin_desc *desc,
 				  const struct vring_desc *wire)
 {
@@ -93,6 +93,27 @@ static inline void vpin_desc_load(struct vpin_desc *desc,
 	desc->len = __virtio32_to_cpu(true, READ_ONCE(wire->len));
 	desc->flags = __virtio16_to_cpu(true, READ_ONCE(wire->flags));
 	desc->next = __virtio16_to_cpu(true, READ_ONCE(wire->next));
+}
+
+/* vpin_desc_read() of a table in pieces, which may all be in registers. */
+static __always_inline int
+vpin_desc_fetch(const struct vpin_snap *snap, const void *linear, u64 base_addr,
+		u32 size, u32 index, struct vpin_desc *desc)
+{
+	const struct vring_desc *wire = linear;
+
+	if (unlikely(!wire || index >= size)) {
+		/* Of its own, so that @desc can be in registers, too. */
+		struct vpin_desc slow;
+		int ret = vpin_desc_read_slow(snap, base_addr, size, index,
+					      &slow);
+
+		if (!ret)
+			*desc = slow;
+		return ret;
+	}
+	vpin_desc_load(desc, &wire[array_index_nospec(index, size)]);
+	return 0;
 }
 
 /**
@@ -109,19 +130,8 @@ static inline void vpin_desc_load(struct vpin_desc *desc,
 static inline int vpin_desc_read(const struct vpin_desc_table *table, u32 index,
 				 struct vpin_desc *desc)
 {
-	const struct vring_desc *wire = table->linear;
-
-	if (unlikely(!wire || index >= table->size)) {
-		/* Of its own, so that @desc can stay in registers. */
-		struct vpin_desc slow = {};
-		struct vpin_desc_table copy = *table;
-		int ret = vpin_desc_read_slow(&copy, index, &slow);
-
-		*desc = slow;
-		return ret;
-	}
-	vpin_desc_load(desc, &wire[array_index_nospec(index, table->size)]);
-	return 0;
+	return vpin_desc_fetch(table->snap, table->linear, table->base_addr,
+			       table->size, index, desc);
 }
 
 int vpin_desc_follow_chain(const struct vpin_desc_table *table, u16 head,
@@ -142,28 +152,36 @@ void vpin_desc_table_dump(struct seq_file *m,
 
 /**
  * struct vpin_chain_iter - one walk along a chain
- * @table: where the next descriptor is read: the ring's table, then the
- *	indirect one if the chain goes there
+ * @snap: the address space
  * @hint: what the reader remembers of translations, or NULL
- * @next: index of the next descriptor in @table
+ * @linear: of the table where the next descriptor is read, which is the ring's
+ *	and then the indirect one if the chain goes there; see vpin_desc_table
+ * @base_addr: of that table
+ * @size: of that table
+ * @next: index of the next descriptor in @table, or VPIN_CHAIN_END
  * @left: descriptors that the chain may still have
  * @total: bytes so far
- * @more: there is a next descriptor
- * @indirect: @table is an indirect table
+ * @seen: flags of the descriptors so far
  * @allow_indirect: VIRTIO_F_INDIRECT_DESC was negotiated
- * @writing: a device-writable descriptor was seen
+ *
+ * Without padding, so that a compiler that zeroes what is on the stack sees
+ * that all of it is set.
  */
 struct vpin_chain_iter {
-	struct vpin_desc_table table;
+	struct vpin_snap *snap;
 	struct vpin_hint *hint;
+	void *linear;
+	u64 base_addr;
+	u32 size;
 	u32 next;
 	u32 left;
 	u32 total;
-	bool more;
-	bool indirect;
-	bool allow_indirect;
-	bool writing;
+	u32 seen;
+	u32 allow_indirect;
 };
+
+/* No index: a table has at most VPIN_TABLE_MAX entries. */
+#define VPIN_CHAIN_END	(~0U)
 
 /**
  * vpin_chain_begin - starts a walk
@@ -178,15 +196,16 @@ static inline void vpin_chain_begin(struct vpin_chain_iter *iter,
 				    struct vpin_hint *hint, u16 head,
 				    bool allow_indirect)
 {
-	iter->table = *table;
+	iter->snap = table->snap;
+	iter->linear = table->linear;
+	iter->base_addr = table->base_addr;
+	iter->size = table->size;
 	iter->hint = hint;
 	iter->next = head;
 	iter->left = table->size;
 	iter->total = 0;
-	iter->more = true;
-	iter->indirect = false;
+	iter->seen = 0;
 	iter->allow_indirect = allow_indirect;
-	iter->writing = false;
 }
 
 void *vpin_chain_enter(const struct vpin_snap *snap, struct vpin_hint *hint,
@@ -211,15 +230,19 @@ void *vpin_chain_enter(const struct vpin_snap *snap, struct vpin_hint *hint,
 static __always_inline int vpin_chain_next(struct vpin_chain_iter *iter,
 					   struct vpin_desc *desc)
 {
+	u32 index = iter->next;
+	u64 end;
 	int ret;
 
-	if (!iter->more)
+	if (index == VPIN_CHAIN_END)
 		return 0;
-	iter->more = false;
+	/* Also after an error. */
+	iter->next = VPIN_CHAIN_END;
 again:
-	if (unlikely(!iter->left))
-		return vpin_desc_table_is_valid(&iter->table) ? -ELOOP : -ENODEV;
-	ret = vpin_desc_read(&iter->table, iter->next, desc);
+	if (unlikely(!iter->left--))
+		return iter->snap && iter->size ? -ELOOP : -ENODEV;
+	ret = vpin_desc_fetch(iter->snap, iter->linear, iter->base_addr,
+			      iter->size, index, desc);
 	if (unlikely(ret))
 		return ret;
 
@@ -228,34 +251,35 @@ again:
 		 * VIRTIO 1.2, 2.7.5.3.2: it may follow ordinary descriptors,
 		 * and its own WRITE flag means nothing.
 		 */
-		if (unlikely(!iter->allow_indirect || iter->indirect ||
+		if (unlikely(!iter->allow_indirect ||
+			     iter->seen & VRING_DESC_F_INDIRECT ||
 			     desc->flags & VRING_DESC_F_NEXT))
 			return -EINVAL;
-		iter->table.linear = vpin_chain_enter(iter->table.snap,
-						      iter->hint, desc->addr,
-						      desc->len);
-		if (IS_ERR(iter->table.linear))
-			return PTR_ERR(iter->table.linear);
-		iter->table.base_addr = desc->addr;
-		iter->table.size = desc->len / sizeof(struct vring_desc);
-		iter->next = 0;
-		iter->left = min(iter->left, iter->table.size);
-		iter->indirect = true;
+		iter->linear = vpin_chain_enter(iter->snap, iter->hint,
+						desc->addr, desc->len);
+		if (IS_ERR(iter->linear))
+			return PTR_ERR(iter->linear);
+		iter->base_addr = desc->addr;
+		iter->size = desc->len / sizeof(struct vring_desc);
+		/* The table is in place of this descriptor. */
+		iter->left = min(iter->left + 1, iter->size);
+		iter->seen |= VRING_DESC_F_INDIRECT;
+		index = 0;
 		goto again;
 	}
 
-	iter->left--;
-	if (desc->flags & VRING_DESC_F_WRITE)
-		iter->writing = true;
-	else if (unlikely(iter->writing))
+	/* What the device reads comes before what it writes. */
+	if (unlikely(iter->seen & ~desc->flags & VRING_DESC_F_WRITE))
 		return -EINVAL;
-	if (unlikely(desc->len && desc->addr + (desc->len - 1) < desc->addr))
+	iter->seen |= desc->flags;
+	/* The last byte of all is just before 0. */
+	if (unlikely(check_add_overflow(desc->addr, (u64)desc->len, &end) && end))
 		return -EFAULT;
 	if (unlikely(check_add_overflow(iter->total, desc->len, &iter->total)))
 		return -EMSGSIZE;
 
-	iter->next = desc->next;
-	iter->more = desc->flags & VRING_DESC_F_NEXT;
+	if (desc->flags & VRING_DESC_F_NEXT)
+		iter->next = desc->next;
 	return 1;
 }
 
@@ -361,6 +385,7 @@ static inline void *vpin_cursor_next(struct vpin_cursor *cursor, u32 *len)
 }
 
 int vpin_cursor_copy(struct vpin_cursor *cursor, void *buf, u32 len);
+
 /**
  * vpin_chain_last_byte - where the last byte is that the device writes
  * @chain: the chain

@@ -16,7 +16,7 @@
 #include <vpin/snap.h>
 
 /* Most ranges of one address space; bounds what a VMM makes us allocate. */
-#define VPIN_MEM_RANGES_MAX	65536	/* a hint has 16 bits for an index */
+#define VPIN_MEM_RANGES_MAX	65536
 
 /**
  * struct vpin_mem - a guest's address space
@@ -74,6 +74,8 @@ struct vpin_pin *vpin_pin_alloc(u64 uaddr, unsigned long nr_pages);
 void vpin_pin_free(struct vpin_pin *pin);
 int vpin_pin_set_chunk(struct vpin_pin *pin, unsigned long i,
 		       void *const *addrs);
+void *vpin_pin_around(const struct vpin_pin *pin, u64 offset, u64 len,
+		      u64 *before, u64 *after);
 struct vpin_pin *vpin_pin_create(struct mm_struct *mm, u64 uaddr, u64 size,
 				 bool writable);
 void vpin_pin_put(struct vpin_pin *pin);

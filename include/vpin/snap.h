@@ -10,22 +10,21 @@
  *   range	a stretch of GPAs that a pin backs, first and last inclusive
  *   snapshot	a sorted array of ranges that never changes once published
  *   chunk	2 MiB of user addresses, as much as a huge page holds
- *   hint	a reader's memory of which ranges it met; wrong hints cost time only
+ *   hint	a reader's memory of its last hits; wrong hints cost time only
  */
 #ifndef _VPIN_SNAP_H
 #define _VPIN_SNAP_H
 
-#include <linux/hash.h>
 #include <linux/mm.h>
 #include <linux/refcount.h>
-#include <linux/sizes.h>
 #include <linux/types.h>
 
 #define VPIN_PERM_READ	0x1	/* the device may read; VHOST_ACCESS_RO */
 #define VPIN_PERM_WRITE	0x2	/* the device may write; VHOST_ACCESS_WO */
 
-#define VPIN_CHUNK_SIZE		SZ_2M
-#define VPIN_CHUNK_PAGES	(VPIN_CHUNK_SIZE >> PAGE_SHIFT)
+#define VPIN_CHUNK_PAGES	512UL
+#define VPIN_CHUNK_SIZE		(VPIN_CHUNK_PAGES << PAGE_SHIFT)
+#define VPIN_CHUNK_SHIFT	(PAGE_SHIFT + 9)
 /* In a chunk's word: the rest leads to an array. */
 #define VPIN_CHUNK_ARRAY	1UL
 
@@ -68,31 +67,54 @@ struct vpin_range {
 
 /**
  * struct vpin_snap - an immutable picture of an address space
+ * @id: its number; no other snapshot has it, ever
  * @ref: holders
  * @nr: length of @ranges
  * @nr_failed: ranges whose pinning failed
+ * @size: bytes of all ranges
  * @ranges: sorted by address, disjoint
  */
 struct vpin_snap {
+	u64 id;
 	refcount_t ref;
 	u32 nr;
 	u32 nr_failed;
+	u64 size;
 	struct vpin_range ranges[] __counted_by(nr);
 };
 
-/* Places of each kind in a hint, and the bits of a GPA that do not choose. */
-#define VPIN_FAR_PLACES		64
-#define VPIN_FAR_SHIFT		30
-#define VPIN_NEAR_BITS		9
+/* Places of each kind in a hint. */
+#define VPIN_HITS	256
 
 /**
- * struct vpin_hint - what a reader remembers: indices of ranges
- * @far: by the GiB that they were met in: ranges as large as memory is
- * @near: by the page that they were met in: many small ranges
+ * struct vpin_hit - GPAs whose bytes lie next to each other
+ * @first: first GPA
+ * @span: last GPA, counted from @first
+ * @addr: kernel address of the byte at @first
+ * @denied: VPIN_PERM_* that they have not; all if this is no hit
+ */
+struct vpin_hit {
+	u64 first;
+	u64 span;
+	void *addr;
+	u32 denied;
+};
+
+/**
+ * struct vpin_hint - what a reader remembers of a snapshot
+ * @id: of which; 0 before the first
+ * @range: index of the range it met last
+ * @far_shift: bits of a GPA that do not choose a far place
+ * @far: hits by the stretch that they were in, as wide as ranges are on average
+ *	but no wider than a chunk
+ * @near: hits by the page that they were in: where memory is scattered
  */
 struct vpin_hint {
-	u16 far[VPIN_FAR_PLACES];
-	u16 near[1 << VPIN_NEAR_BITS];
+	u64 id;
+	u32 range;
+	u32 far_shift;
+	struct vpin_hit far[VPIN_HITS];
+	struct vpin_hit near[VPIN_HITS];
 };
 
 void vpin_snap_free(struct vpin_snap *snap);
@@ -125,32 +147,25 @@ static inline u32 vpin_snap_search(const struct vpin_snap *snap, u64 gpa)
 	return low;
 }
 
-static inline u16 *vpin_hint_far(struct vpin_hint *hint, u64 gpa)
+static inline struct vpin_hit *vpin_hint_far(struct vpin_hint *hint, u64 gpa)
 {
-	return &hint->far[(gpa >> VPIN_FAR_SHIFT) % VPIN_FAR_PLACES];
+	return &hint->far[(gpa >> hint->far_shift) % VPIN_HITS];
 }
 
-static inline u16 *vpin_hint_near(struct vpin_hint *hint, u64 gpa)
+static inline struct vpin_hit *vpin_hint_near(struct vpin_hint *hint, u64 gpa)
 {
-	return &hint->near[hash_64(gpa >> PAGE_SHIFT, VPIN_NEAR_BITS)];
+	return &hint->near[(gpa >> PAGE_SHIFT) % VPIN_HITS];
 }
 
-/* Whether range @i has all of a stretch; there may be no such range. */
-static inline bool vpin_snap_holds(const struct vpin_snap *snap, u32 i, u64 gpa,
-				   u64 len, u32 perm)
+static __always_inline bool vpin_hit_holds(const struct vpin_hit *hit, u64 gpa,
+					   u64 len, u32 perm)
 {
-	const struct vpin_range *range = &snap->ranges[i];
-	u64 at, span;
+	u64 offset = gpa - hit->first;
 
-	if (unlikely(i >= snap->nr))
-		return false;
-	at = gpa - range->first;
-	span = range->last - range->first;
-	return at <= span && len - 1 <= span - at &&
-	       (range->perm & perm) == perm;
+	return offset <= hit->span && len - 1 <= hit->span - offset &&
+	       !(hit->denied & perm);
 }
 
-void *vpin_pin_reach(const struct vpin_pin *pin, u64 offset, u64 *len);
 void *vpin_snap_translate(const struct vpin_snap *snap, struct vpin_hint *hint,
 			  u64 gpa, u64 *len, u32 perm);
 
@@ -167,33 +182,28 @@ void *vpin_snap_translate(const struct vpin_snap *snap, struct vpin_hint *hint,
  * Return: a kernel address that stays valid as long as @snap is held, or NULL
  * if @gpa is not mapped with @perm.
  */
-static inline void *vpin_snap_resolve(const struct vpin_snap *snap,
-				      struct vpin_hint *hint, u64 gpa,
-				      u64 *len, u32 perm)
+static __always_inline void *vpin_snap_resolve(const struct vpin_snap *snap,
+					       struct vpin_hint *hint, u64 gpa,
+					       u64 *len, u32 perm)
 {
-	const struct vpin_range *range;
-	unsigned long chunk;
-	u64 offset;
-	u32 i;
+	const struct vpin_hit *hit;
 
-	if (unlikely(!hint))
-		return vpin_snap_translate(snap, hint, gpa, len, perm);
-	i = *vpin_hint_far(hint, gpa);
-	if (unlikely(!vpin_snap_holds(snap, i, gpa, *len, perm))) {
-		i = *vpin_hint_near(hint, gpa);
-		if (!vpin_snap_holds(snap, i, gpa, *len, perm))
-			return vpin_snap_translate(snap, hint, gpa, len, perm);
+	if (likely(hint && hint->id == snap->id)) {
+		hit = vpin_hint_far(hint, gpa);
+		if (likely(vpin_hit_holds(hit, gpa, *len, perm)))
+			return hit->addr + (gpa - hit->first);
+		hit = vpin_hint_near(hint, gpa);
+		if (likely(vpin_hit_holds(hit, gpa, *len, perm)))
+			return hit->addr + (gpa - hit->first);
 	}
+	{
+		/* Of its own, so that @len can stay in a register. */
+		u64 n = *len;
+		void *addr = vpin_snap_translate(snap, hint, gpa, &n, perm);
 
-	range = &snap->ranges[i];
-	offset = gpa - range->first + range->offset;
-	chunk = range->pin->chunks[offset / VPIN_CHUNK_SIZE];
-	offset %= VPIN_CHUNK_SIZE;
-	if (likely(!(chunk & VPIN_CHUNK_ARRAY) &&
-		   offset + *len <= VPIN_CHUNK_SIZE))
-		return (void *)(chunk + offset);
-	return vpin_pin_reach(range->pin, gpa - range->first + range->offset,
-			      len);
+		*len = n;
+		return addr;
+	}
 }
 
 int vpin_snap_read(const struct vpin_snap *snap, struct vpin_hint *hint,

@@ -81,17 +81,17 @@ int vpin_desc_addr(const struct vpin_desc_table *table, u32 index, u64 *gpa)
 }
 
 /* vpin_desc_read() of what is not one load away. */
-int vpin_desc_read_slow(const struct vpin_desc_table *table, u32 index,
-			struct vpin_desc *desc)
+int vpin_desc_read_slow(const struct vpin_snap *snap, u64 base_addr, u32 size,
+			u32 index, struct vpin_desc *desc)
 {
 	struct vring_desc wire;
-	u64 gpa;
-	int ret;
 
-	ret = vpin_desc_addr(table, index, &gpa);
-	if (ret)
-		return ret;
-	if (vpin_snap_read(table->snap, NULL, gpa, &wire, sizeof(wire)))
+	if (!snap || !size)
+		return -ENODEV;
+	if (index >= size)
+		return -EINVAL;
+	if (vpin_snap_read(snap, NULL, base_addr + index * sizeof(wire), &wire,
+			   sizeof(wire)))
 		return -EFAULT;
 	vpin_desc_load(desc, &wire);
 	return 0;

@@ -18,7 +18,7 @@ static unsigned int vpin_chunk_pages(const struct vpin_pin *pin,
 				     unsigned long i, unsigned int *from)
 {
 	*from = i ? 0 : pin->skip;
-	return min((unsigned long)VPIN_CHUNK_PAGES,
+	return min(VPIN_CHUNK_PAGES,
 		   pin->skip + pin->nr_pages - i * VPIN_CHUNK_PAGES);
 }
 
@@ -99,43 +99,46 @@ int vpin_pin_set_chunk(struct vpin_pin *pin, unsigned long i,
 	return 0;
 }
 
-/* The byte at @offset, and how many are sure to follow it: @len. */
-static void *vpin_pin_at(const struct vpin_pin *pin, u64 offset, u64 *len)
+/* The byte at @offset, and how many lie @before it and from it on: @after. */
+static void *vpin_pin_at(const struct vpin_pin *pin, u64 offset, u64 *before,
+			 u64 *after)
 {
 	unsigned long chunk = pin->chunks[offset / VPIN_CHUNK_SIZE];
 	unsigned long at = offset % VPIN_CHUNK_SIZE;
 
 	if (!(chunk & VPIN_CHUNK_ARRAY)) {
-		*len = VPIN_CHUNK_SIZE - at;
+		*before = at;
+		*after = VPIN_CHUNK_SIZE - at;
 		return (void *)(chunk + at);
 	}
-	*len = PAGE_SIZE - offset_in_page(at);
+	*before = offset_in_page(at);
+	*after = PAGE_SIZE - offset_in_page(at);
 	return vpin_chunk_array(chunk)[at >> PAGE_SHIFT] + offset_in_page(at);
 }
 
 /**
- * vpin_pin_reach - where a stretch of a pin is
+ * vpin_pin_around - where a byte of a pin is, and what lies around it
  * @pin: the pin
- * @offset: of its first byte, from the start of chunk 0
- * @len: in: bytes wanted, not 0, all of them the pin's; out: bytes that are
- *	contiguous from the returned address, 1 to the bytes wanted
+ * @offset: of the byte, from the start of chunk 0
+ * @len: bytes wanted from there on, not 0, all of them the pin's
+ * @before: out: bytes that lie contiguous before it; maybe not the pin's
+ * @after: out: bytes that lie contiguous from it on, at least 1; maybe more
+ *	than were wanted, and not the pin's
  *
  * Return: its kernel address.
  */
-void *vpin_pin_reach(const struct vpin_pin *pin, u64 offset, u64 *len)
+void *vpin_pin_around(const struct vpin_pin *pin, u64 offset, u64 len,
+		      u64 *before, u64 *after)
 {
-	void *addr;
-	u64 have;
+	void *addr = vpin_pin_at(pin, offset, before, after);
 
-	addr = vpin_pin_at(pin, offset, &have);
-	while (have < *len) {
-		u64 more;
+	while (*after < len) {
+		u64 none, more;
 
-		if (vpin_pin_at(pin, offset + have, &more) != addr + have) {
-			*len = have;
+		if (vpin_pin_at(pin, offset + *after, &none, &more) !=
+		    addr + *after)
 			break;
-		}
-		have += more;
+		*after += more;
 	}
 	return addr;
 }

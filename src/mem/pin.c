@@ -39,9 +39,10 @@ static void vpin_pin_unpin(const struct vpin_pin *pin, unsigned long nr,
 	u64 end = offset + ((u64)nr << PAGE_SHIFT);
 
 	while (offset < end) {
-		u64 len = min_t(u64, end - offset, VPIN_CHUNK_SIZE);
-		void *addr = vpin_pin_reach(pin, offset, &len);
+		u64 before, len;
+		void *addr = vpin_pin_around(pin, offset, 1, &before, &len);
 
+		len = min(len, end - offset);
 		unpin_user_page_range_dirty_lock(virt_to_page(addr),
 						 len >> PAGE_SHIFT, dirty);
 		offset += len;

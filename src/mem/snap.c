@@ -6,10 +6,15 @@
  * disjoint, it holds one reference on the pin of each, and who has no pin has
  * no permission either.
  */
+#include <linux/atomic.h>
 #include <linux/err.h>
+#include <linux/log2.h>
+#include <linux/minmax.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 #include <vpin/mem.h>
+
+static atomic64_t vpin_snap_ids = ATOMIC64_INIT(0);
 
 static struct vpin_snap *vpin_snap_alloc(u32 nr)
 {
@@ -18,6 +23,7 @@ static struct vpin_snap *vpin_snap_alloc(u32 nr)
 	snap = kvzalloc(struct_size(snap, ranges, nr), GFP_KERNEL_ACCOUNT);
 	if (!snap)
 		return NULL;
+	snap->id = atomic64_inc_return(&vpin_snap_ids);
 	refcount_set(&snap->ref, 1);
 	snap->nr = nr;
 	return snap;
@@ -28,6 +34,7 @@ static void vpin_snap_set(struct vpin_snap *snap, u32 i,
 			  const struct vpin_range *range)
 {
 	snap->ranges[i] = *range;
+	snap->size += range->last - range->first + 1;
 	if (range->pin) {
 		refcount_inc(&range->pin->ref);
 	} else {
@@ -117,6 +124,40 @@ struct vpin_snap *vpin_snap_remove(const struct vpin_snap *old, u64 first,
 	return new;
 }
 
+/* The range that has @gpa, or NULL. */
+static const struct vpin_range *vpin_snap_find(const struct vpin_snap *snap,
+					       struct vpin_hint *hint, u64 gpa)
+{
+	const struct vpin_range *range;
+	u32 i;
+
+	if (hint && hint->range < snap->nr) {
+		range = &snap->ranges[hint->range];
+		if (gpa >= range->first && gpa <= range->last)
+			return range;
+	}
+	i = vpin_snap_search(snap, gpa);
+	range = &snap->ranges[i];
+	if (i == snap->nr || gpa < range->first)
+		return NULL;
+	if (hint)
+		hint->range = i;
+	return range;
+}
+
+/* Binds @hint to @snap, of which it knows nothing yet. */
+static void vpin_hint_init(struct vpin_hint *hint, const struct vpin_snap *snap)
+{
+	u64 average = snap->size / snap->nr;
+
+	/* Places that deny everything. */
+	memset(hint->far, 0xff, sizeof(hint->far));
+	memset(hint->near, 0xff, sizeof(hint->near));
+	hint->far_shift = clamp(ilog2(average | 1), PAGE_SHIFT,
+				VPIN_CHUNK_SHIFT);
+	hint->id = snap->id;
+}
+
 /**
  * vpin_snap_translate - vpin_snap_resolve() of what the hint does not know
  * @snap: the address space
@@ -130,19 +171,33 @@ struct vpin_snap *vpin_snap_remove(const struct vpin_snap *old, u64 first,
 void *vpin_snap_translate(const struct vpin_snap *snap, struct vpin_hint *hint,
 			  u64 gpa, u64 *len, u32 perm)
 {
-	u32 i = vpin_snap_search(snap, gpa);
-	const struct vpin_range *range = &snap->ranges[i];
+	const struct vpin_range *range = vpin_snap_find(snap, hint, gpa);
+	struct vpin_hit hit;
+	u64 offset, before;
 
-	if (i == snap->nr || gpa < range->first || (range->perm & perm) != perm)
+	if (!range || (range->perm & perm) != perm)
 		return NULL;
-	if (hint) {
-		*vpin_hint_far(hint, gpa) = i;
-		*vpin_hint_near(hint, gpa) = i;
-	}
 	if (*len - 1 > range->last - gpa)
 		*len = range->last - gpa + 1;
-	return vpin_pin_reach(range->pin, gpa - range->first + range->offset,
-			      len);
+
+	offset = gpa - range->first;
+	hit.addr = vpin_pin_around(range->pin, range->offset + offset, *len,
+				   &before, &hit.span);
+	before = min(before, offset);
+	offset -= before;
+	hit.first = range->first + offset;
+	hit.addr -= before;
+	hit.span = min(hit.span + before - 1, range->last - hit.first);
+	hit.denied = ~range->perm;
+	if (hint) {
+		if (hint->id != snap->id)
+			vpin_hint_init(hint, snap);
+		*vpin_hint_far(hint, gpa) = hit;
+		*vpin_hint_near(hint, gpa) = hit;
+	}
+
+	*len = min(*len, hit.span - before + 1);
+	return hit.addr + before;
 }
 
 static int vpin_snap_copy(const struct vpin_snap *snap, struct vpin_hint *hint,

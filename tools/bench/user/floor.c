@@ -114,11 +114,11 @@ static u64 floor_walk(void *priv, u64 nr)
 static u64 floor_request(void *priv, u64 nr, u32 batch)
 {
 	const struct floor *self = priv;
-	u16 offered = 0, avail = 0, used = 0;
+	u16 offered = 0, avail = 0, used = 0, heads[BATCH_MAX];
 	u64 sum = 0, done;
 
 	for (done = 0; done < nr; done += batch) {
-		u16 heads[BATCH_MAX], end, event, old = used;
+		u16 end, event, old = used;
 		u32 n = 0, i;
 
 		driver_offer(self->guest, &offered, batch);

@@ -10,6 +10,7 @@
 	__typeof__(x) __x = (x);	\
 	__typeof__(y) __y = (y);	\
 	__x > __y ? __x : __y; })
+#define clamp(x, low, high)	min(max(x, low), high)
 #define min_t(type, x, y)	min((type)(x), (type)(y))
 
 #endif /* _CORE_LINUX_MINMAX_H */
