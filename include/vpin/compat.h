@@ -7,6 +7,7 @@
 #define _VPIN_COMPAT_H
 
 #include <linux/version.h>
+#include <linux/blkdev.h>
 #include <linux/eventfd.h>
 #include <linux/mm.h>
 #include <linux/vhost.h>
@@ -58,6 +59,16 @@ static inline int vpin_pin_user_pages(unsigned long start, int nr,
 	}
 #endif
 	return pin_user_pages_fast(start, nr, flags, pages);
+}
+
+/* 6.11 made it one of the queue's limits. */
+static inline bool vpin_bdev_can_poll(struct block_device *bdev)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 11, 0)
+	return test_bit(QUEUE_FLAG_POLL, &bdev_get_queue(bdev)->queue_flags);
+#else
+	return bdev_get_queue(bdev)->limits.features & BLK_FEAT_POLL;
+#endif
 }
 
 /* The vhost ABI grew; what an older kernel's header lacks, in order of number. */

@@ -38,6 +38,9 @@ struct dentry;
  * @vq_end: an in-flight request (vpin_vq_complete()) ended: finishes it, sets
  *	its @len.  Returns false if the type has sent it on its way again.  On
  *	the worker.
+ * @vq_poll: has the backend end what it can of @polled, and takes out of that
+ *	list what ends without; only for types that put requests there.  On the
+ *	worker.
  */
 struct vpin_dev_type {
 	u32 id;
@@ -52,6 +55,7 @@ struct vpin_dev_type {
 	void (*vq_stop)(struct vpin_vq *vq);
 	unsigned int (*vq_run)(struct vpin_vq *vq, unsigned int budget);
 	bool (*vq_end)(struct vpin_vq *vq, struct vpin_req *req);
+	void (*vq_poll)(struct vpin_vq *vq);
 };
 
 /**

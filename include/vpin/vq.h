@@ -70,6 +70,7 @@ struct vpin_view {
  * @node: in the list of completed ones
  * @view: what the chain was translated through
  * @vq: its queue
+ * @polled: in the queue's list of such, or empty
  * @len: bytes that the device wrote, for the used ring
  * @head: the chain
  */
@@ -77,6 +78,7 @@ struct vpin_req {
 	struct llist_node node;
 	struct vpin_view *view;
 	struct vpin_vq *vq;
+	struct list_head polled;
 	u32 len;
 	u16 head;
 };
@@ -112,6 +114,7 @@ struct vpin_req {
  * @slept_at: when the last one found nothing, in ns of ktime_get(); 0 if a turn
  *	has been since
  * @inflight: requests that have not ended
+ * @polled: of them, in order, those that end only when the backend is polled
  * @fetching: chains may be taken
  * @broken: the ring cannot be trusted; nothing is taken until a reset
  * @nr_chains: chains taken
@@ -152,6 +155,7 @@ struct vpin_vq {
 	u64 poll_ns;
 	u64 slept_at;
 	unsigned int inflight;
+	struct list_head polled;
 	bool fetching;
 	bool broken;
 	u64 nr_chains;

@@ -8,6 +8,7 @@
  */
 #include <linux/blkdev.h>
 #include <linux/module.h>
+#include <vpin/compat.h>
 #include "blk.h"
 
 /* Bios in the reserve, for all devices. */
@@ -45,12 +46,37 @@ static void vpin_blk_bdev_end(struct bio *bio)
 	vpin_blk_part_end(req);
 }
 
-/* The bio ends a part. */
+/*
+ * The bio ends a part.  Only a request's first bio is polled for: what else
+ * there is of it, and what makes data stable, ends by interrupts.
+ */
 static void vpin_blk_bdev_submit(struct vpin_blk_req *req, struct bio *bio)
 {
 	bio->bi_private = req;
 	bio->bi_end_io = vpin_blk_bdev_end;
+	if (req->disk->poll && bio == &req->bio && !op_is_flush(bio->bi_opf)) {
+		bio->bi_opf |= REQ_POLLED;
+		list_add_tail(&req->req.polled, &req->req.vq->polled);
+	}
 	submit_bio(bio);
+}
+
+/* Ends what has come to an end where the oldest polled request is. */
+void vpin_blk_bdev_poll(struct vpin_vq *vq)
+{
+	struct vpin_req *vreq, *next;
+
+	list_for_each_entry_safe(vreq, next, &vq->polled, polled) {
+		struct vpin_blk_req *req =
+			container_of(vreq, struct vpin_blk_req, req);
+
+		if (READ_ONCE(req->bio.bi_cookie) != BLK_QC_T_NONE) {
+			bio_poll(&req->bio, NULL, BLK_POLL_ONESHOT);
+			return;
+		}
+		/* Split, or merged into another's: ends without us. */
+		list_del_init(&vreq->polled);
+	}
 }
 
 static blk_opf_t vpin_blk_bdev_opf(const struct vpin_blk_req *req)
@@ -204,6 +230,8 @@ int vpin_blk_bdev_attach(struct vpin_blk *blk)
 
 	if (!blk->ro && bdev_read_only(bdev))
 		return -EROFS;
+	if (blk->poll && !vpin_bdev_can_poll(bdev))
+		return -EOPNOTSUPP;
 	blk->backend = &vpin_blk_bdev;
 	blk->bdev = bdev;
 	blk->discard = bdev_max_discard_sectors(bdev);

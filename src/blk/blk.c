@@ -29,10 +29,13 @@ static int vpin_blk_attach(struct vpin_dev *dev, const struct vpin_attach *args,
 	blk->file = get_file(backend);
 	blk->ro = args->flags & VPIN_ATTACH_RO;
 	blk->direct = !(args->flags & VPIN_ATTACH_BUFFERED);
+	blk->poll = args->flags & VPIN_ATTACH_POLL;
 	memcpy(blk->serial, args->serial, sizeof(blk->serial));
 
 	if (S_ISBLK(mode))
 		ret = vpin_blk_bdev_attach(blk);
+	else if (blk->poll)
+		ret = -EOPNOTSUPP;
 	else if (S_ISREG(mode))
 		ret = vpin_blk_file_attach(blk);
 	else
@@ -169,6 +172,7 @@ const struct vpin_dev_type vpin_blk_type = {
 	.vq_stop = vpin_blk_vq_stop,
 	.vq_run = vpin_blk_vq_run,
 	.vq_end = vpin_blk_vq_end,
+	.vq_poll = vpin_blk_bdev_poll,
 };
 
 struct workqueue_struct *vpin_blk_wq;

@@ -47,6 +47,7 @@ struct vpin_blk_backend;
  * @align_mask: bits that address and length of a piece of data must not have
  *	for the backend to transfer it in place
  * @direct: the file takes direct I/O
+ * @poll: the block device is polled for what has ended
  * @discard: the backend can deallocate
  * @serial: the serial number
  * @config: config space
@@ -60,6 +61,7 @@ struct vpin_blk {
 	u32 block_size;
 	u32 align_mask;
 	bool direct;
+	bool poll;
 	bool discard;
 	u8 serial[VPIN_SERIAL_LEN];
 	union {
@@ -179,6 +181,7 @@ extern const struct vpin_blk_backend vpin_blk_bdev;
 extern const struct vpin_blk_backend vpin_blk_file;
 
 int vpin_blk_bdev_attach(struct vpin_blk *blk);
+void vpin_blk_bdev_poll(struct vpin_vq *vq);
 int vpin_blk_file_attach(struct vpin_blk *blk);
 
 /* Whatever else a bench may be served from: see bench/ceiling.c. */

@@ -100,6 +100,7 @@ int vpin_vq_start(struct vpin_vq *vq)
 		       vpin_dev_has(dev, VIRTIO_RING_F_EVENT_IDX));
 	vpin_vq_set_view(vq, view);
 	vq->inflight = 0;
+	INIT_LIST_HEAD(&vq->polled);
 	vq->poll_ns = 0;
 	vq->slept_at = 0;
 	vq->broken = false;

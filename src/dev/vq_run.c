@@ -80,6 +80,7 @@ void vpin_vq_begin(struct vpin_vq *vq, struct vpin_req *req, u16 head)
 	req->head = head;
 	req->view = vq->view;
 	req->view->users++;
+	INIT_LIST_HEAD(&req->polled);
 	vq->inflight++;
 }
 
@@ -120,6 +121,7 @@ static void vpin_vq_reap_list(struct vpin_vq *vq, struct llist_node *done)
 		struct vpin_view *view = req->view;
 		u16 head = req->head;
 
+		list_del_init(&req->polled);
 		if (!vq->dev->type->vq_end(vq, req))
 			continue;
 		if (vq->view)
@@ -159,6 +161,19 @@ static bool vpin_vq_fetch(struct vpin_vq *vq)
 	return nr == VPIN_VQ_BUDGET;
 }
 
+/*
+ * No interrupt ends a polled request: as long as there is one, the worker does
+ * not sleep.  Return: whether there is one left.
+ */
+static bool vpin_vq_poll_backend(struct vpin_vq *vq)
+{
+	if (list_empty(&vq->polled))
+		return false;
+	vq->dev->type->vq_poll(vq);
+	vpin_vq_reap(vq);
+	return !list_empty(&vq->polled);
+}
+
 /* Nothing is left to take.  Return: whether there is something after all. */
 static bool vpin_vq_rest(struct vpin_vq *vq)
 {
@@ -179,7 +194,7 @@ static bool vpin_vq_rest(struct vpin_vq *vq)
 bool vpin_vq_work(struct vpin_work *work)
 {
 	struct vpin_vq *vq = container_of(work, struct vpin_vq, work);
-	bool more = false;
+	bool more = false, polling;
 
 	vq->nr_runs++;
 	vpin_vq_poll_adapt(vq);
@@ -187,6 +202,7 @@ bool vpin_vq_work(struct vpin_work *work)
 	vpin_vq_reap(vq);
 	if (vpin_vq_can_fetch(vq))
 		more = vpin_vq_fetch(vq);
+	polling = vpin_vq_poll_backend(vq);
 	vq->turn = NULL;
 
 	if (vq->view && vpin_ring_publish(&vq->ring) && vq->call) {
@@ -195,7 +211,8 @@ bool vpin_vq_work(struct vpin_work *work)
 	}
 	if (!vq->fetching && !vq->inflight)
 		wake_up(&vq->idle);
+	/* While the queue waits for its ring, so do polled requests. */
 	if (!vpin_vq_can_fetch(vq))
-		return false;
-	return more || vpin_vq_rest(vq);
+		return polling && (vq->view || !vq->fetching);
+	return more || polling || vpin_vq_rest(vq);
 }

@@ -59,6 +59,8 @@ static void parse_option(struct disk *disk, char *item)
 		disk->read_only = true;
 	} else if (!strcmp(item, "buffered") && !value) {
 		disk->buffered = true;
+	} else if (!strcmp(item, "poll") && !value) {
+		disk->poll = true;
 	} else if (!strcmp(item, "serial") && value) {
 		if (strlen(value) > VPIN_SERIAL_LEN)
 			die(EXIT_USAGE, "--disk: serial=%s is longer than %d characters",
@@ -76,7 +78,7 @@ static void parse_option(struct disk *disk, char *item)
 	} else {
 		die(EXIT_USAGE, "--disk: '%s%s%s' is not an option of a disk\n"
 		    "  It takes PATH[,ro][,buffered][,serial=S][,queues=N][,queue-size=N]\n"
-		    "  [,busyloop=US];\n"
+		    "  [,busyloop=US][,poll];\n"
 		    "  a comma that is part of PATH or S is written twice.",
 		    item, value ? "=" : "", value ? value : "");
 	}
@@ -160,15 +162,19 @@ static int open_backend(const struct disk *disk)
 }
 
 /* Why the module says no, for people. */
-static const char *attach_error(int error)
+static const char *attach_error(const struct disk *disk, int error)
 {
 	switch (error) {
 	case EBUSY:
 		return "the device is attached already";
 	case EINVAL:
 		return "the module refuses one of the values, or this is not a disk that it can serve";
-	case E2BIG:
 	case EOPNOTSUPP:
+		if (disk->poll)
+			return "it cannot be polled\n"
+			       "  That takes a block device with queues for it (nvme.poll_queues=N), or drop ',poll'.";
+		/* fall through */
+	case E2BIG:
 		return "the loaded module does not know what is asked for\n"
 		       "  The module and this command are of different versions: install the same one.";
 	case ENOTTY:
@@ -201,6 +207,8 @@ void disk_attach(struct disk *disk, const char *node)
 		attach.flags |= VPIN_ATTACH_RO;
 	if (disk->buffered)
 		attach.flags |= VPIN_ATTACH_BUFFERED;
+	if (disk->poll)
+		attach.flags |= VPIN_ATTACH_POLL;
 	memcpy(attach.serial, disk->serial, strlen(disk->serial));
 
 	disk->fd = open_node(node);
@@ -208,6 +216,6 @@ void disk_attach(struct disk *disk, const char *node)
 
 	if (ioctl(disk->fd, VPIN_ATTACH, &attach))
 		die(EXIT_FAILURE, "cannot attach %s: %s", disk->path,
-		    attach_error(errno));
+		    attach_error(disk, errno));
 	close(attach.backend_fd);
 }

@@ -13,6 +13,7 @@ struct disk {
 	char *path;
 	bool read_only;
 	bool buffered;
+	bool poll;
 	unsigned int queues;		/* 0: the module's default */
 	unsigned int queue_size;	/* 0: the module's default */
 	unsigned int busyloop;		/* microseconds; 0: none */
@@ -22,8 +23,8 @@ struct disk {
 
 /*
  * Reads PATH[,ro][,buffered][,serial=S][,queues=N][,queue-size=N]
- * [,busyloop=US].  A comma in PATH or S is written twice, as in QEMU.  Exits with a message when the text
- * is wrong.
+ * [,busyloop=US][,poll].  A comma in PATH or S is written twice, as in QEMU.
+ * Exits with a message when the text is wrong.
  */
 void disk_parse(struct disk *disk, const char *text);
 

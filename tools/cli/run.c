@@ -44,6 +44,8 @@ static const char disk_help[] =
 "  queue-size=N    largest ring, a power of two up to 1024 (1024)\n"
 "  busyloop=US     microseconds that a queue's thread looks for more to do before\n"
 "                  it sleeps, up to 1000000: less delay for more CPU time (none)\n"
+"  poll            poll the block device for what has ended, all the time while\n"
+"                  something is under way; it must have queues for that\n"
 "  buffered        use the host's page cache even where direct I/O could be\n"
 "A comma in PATH or S is written twice.\n";
 

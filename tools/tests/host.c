@@ -40,29 +40,40 @@ long host_pins(void)
 	return acquired - released;
 }
 
-int host_workers(void)
+/* Workers in any state but @state. */
+static int workers_not(char state)
 {
 	DIR *proc = opendir("/proc");
 	struct dirent *entry;
 	int workers = 0;
 
 	while ((entry = readdir(proc))) {
-		char path[300], name[32] = "";
+		char path[300], digit, is;
 		FILE *file;
 
 		if (!isdigit((unsigned char)entry->d_name[0]))
 			continue;
-		snprintf(path, sizeof(path), "/proc/%s/comm", entry->d_name);
+		snprintf(path, sizeof(path), "/proc/%s/stat", entry->d_name);
 		file = fopen(path, "r");
 		if (!file)
 			continue;
-		if (fgets(name, sizeof(name), file) && !strncmp(name, "vpin-", 5) &&
-		    isdigit((unsigned char)name[5]))
+		if (fscanf(file, "%*d (vpin-%c%*[^)]) %c", &digit, &is) == 2 &&
+		    isdigit((unsigned char)digit) && is != state)
 			workers++;
 		fclose(file);
 	}
 	closedir(proc);
 	return workers;
+}
+
+int host_workers(void)
+{
+	return workers_not(0);
+}
+
+int host_busy_workers(void)
+{
+	return workers_not('S');
 }
 
 int host_files(void)

@@ -9,6 +9,9 @@ long host_pins(void);
 /* The module's worker threads. */
 int host_workers(void);
 
+/* Of these, those that do not sleep. */
+int host_busy_workers(void);
+
 /* Open files of this process. */
 int host_files(void);
 

@@ -175,6 +175,21 @@ TEST_F(attach, reserved_fields)
 	EXPECT_EQ(-EINVAL, vpin_attach(self->fd, &attach));
 }
 
+TEST_F(attach, poll_takes_a_block_device_that_can)
+{
+	struct vpin_attach attach = self->good;
+	int loop = backend_loop(1 << 20, 512);
+
+	attach.flags = VPIN_ATTACH_POLL;
+	EXPECT_EQ(-EOPNOTSUPP, vpin_attach(self->fd, &attach));
+	ASSERT_LE(0, loop);
+	attach.backend_fd = loop;
+	EXPECT_EQ(-EOPNOTSUPP, vpin_attach(self->fd, &attach));
+	attach.flags = 0;
+	EXPECT_EQ(0, vpin_attach(self->fd, &attach));
+	close(loop);
+}
+
 /* The time of busy polling is every queue's until one is told otherwise. */
 TEST_F(attach, busyloop)
 {

@@ -36,7 +36,12 @@
 #define VPIN_ATTACH_BUFFERED	(1ULL << 1)	/* a file's page cache is used even
 						 * where direct I/O could be
 						 */
-#define VPIN_ATTACH_FLAGS	(VPIN_ATTACH_RO | VPIN_ATTACH_BUFFERED)
+#define VPIN_ATTACH_POLL	(1ULL << 2)	/* a queue's thread polls the block
+						 * device for what has ended, all
+						 * the time while it waits for it
+						 */
+#define VPIN_ATTACH_FLAGS	(VPIN_ATTACH_RO | VPIN_ATTACH_BUFFERED | \
+				 VPIN_ATTACH_POLL)
 
 /**
  * struct vpin_attach - argument of VPIN_ATTACH
@@ -78,7 +83,9 @@ struct vpin_attach {
  *  EINVAL	a field is out of range, the size is too small, or the backend
  *		is neither a block device nor a regular file
  *  E2BIG	the size is larger than the kernel's and the rest is not zero
- *  EOPNOTSUPP	the device type, the ABI or a flag is not known
+ *  EOPNOTSUPP	the device type, the ABI or a flag is not known, or
+ *		VPIN_ATTACH_POLL is set and the backend is not a block device
+ *		with queues for polled I/O
  *  EBADF	@backend_fd is not open, or only for writing
  *  EROFS	@backend_fd is not open for writing and VPIN_ATTACH_RO is unset
  *  EFAULT	the argument cannot be read
