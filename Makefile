@@ -19,7 +19,7 @@ shell: ## a prompt in the lab, where the module can be loaded
 demo: ## a guest boots from a vhost-pin disk and fills another; DISK=path
 	tools/demo/demo $(DISK)
 
-check: ## runs every test: about 10 minutes, the first time 40
+check: ## runs every test: about 10 minutes, the first time 45
 	tools/check/check
 
 check-debug: ## the same in a kernel with KASAN, lockdep, kmemleak, UBSAN

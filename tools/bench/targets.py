@@ -11,6 +11,9 @@ class Target(NamedTuple):
     sense: str                          # ours over the peer is "at most" or "at least" it
     bound: float
 
+    def holds(self, ratio):
+        return ratio <= self.bound if self.sense == "at most" else ratio >= self.bound
+
 
 def _walk(where, regions, who="vhost-pin"):
     return f"{where}/walk/direct/3/regions={regions}", who
