@@ -21,15 +21,24 @@ class Samples:
                 sample = json.loads(line)
                 self.rounds[sample["bench"], sample["who"]][sample["round"]] = sample
 
-    def values(self, bench, who):
-        return [sample["value"] for sample in self.rounds[bench, who].values()]
+    def benches(self):
+        """Their names, in the order of their first samples."""
+        return list(dict.fromkeys(bench for bench, _ in self.rounds))
+
+    def contestants(self, bench):
+        return [who for name, who in self.rounds if name == bench]
+
+    def values(self, bench, who, field="value"):
+        return [sample[field] for sample in self.rounds.get((bench, who), {}).values()
+                if field in sample]
 
     def unit(self, bench):
-        return next(sample["unit"] for (name, _), rounds in self.rounds.items()
-                    if name == bench for sample in rounds.values())
+        """None if there is no sample."""
+        return next((sample["unit"] for (name, _), rounds in self.rounds.items()
+                     if name == bench for sample in rounds.values()), None)
 
-    def median(self, bench, who):
-        values = self.values(bench, who)
+    def median(self, bench, who, field="value"):
+        values = self.values(bench, who, field)
         return median(values) if values else None
 
     def ratios(self, over, under):
@@ -40,3 +49,13 @@ class Samples:
     def ratio(self, over, under):
         ratios = self.ratios(over, under)
         return median(ratios) if ratios else None
+
+    def floor(self, bench):
+        """Who nobody can be better than, if that was measured; else None."""
+        return next((who for who in ("floor", "ceiling") if (bench, who) in self.rounds),
+                    None)
+
+    def over_floor(self, bench, who):
+        """The contestant's ratio to that; None if there is none, or it is itself."""
+        floor = self.floor(bench)
+        return None if floor in (None, who) else self.ratio((bench, who), (bench, floor))

@@ -1,15 +1,18 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What the benches are to show: ratios of two contestants of one run."""
+"""What the benches are to show: ratios of two contestants of one run, or what
+one of them may take."""
 
-from typing import NamedTuple, Tuple
+from typing import NamedTuple, Optional, Tuple
 
 
 class Target(NamedTuple):
     name: str
     ours: Tuple[str, str]               # (bench, who)
-    peer: Tuple[str, str]               # what it is compared with
+    peer: Optional[Tuple[str, str]]     # what it is compared with
     sense: str                          # ours over the peer is "at most" or "at least" it
     bound: float
+    field: str = "value"                # without a peer: this field of ours is
+    note: str = ""                      # what can keep it from being met
 
     def holds(self, ratio):
         return ratio <= self.bound if self.sense == "at most" else ratio >= self.bound
@@ -21,6 +24,14 @@ def _walk(where, regions, who="vhost-pin"):
 
 def _io(size, depth, who="vhost-pin/null_blk"):
     return f"io/randread/{size}/depth={depth}", who
+
+
+def _guest(who):
+    return "guest/randread/4k/depth=32", who
+
+
+def _queues(number):
+    return f"growth/queues={number}", "vhost-pin/ceiling"
 
 
 def _request(who="vhost-pin"):
@@ -50,6 +61,17 @@ TARGETS = [
                                ("fio's io_uring", "fio/null_blk", 1.0))),
     Target("4 KiB, depth 1, over vdpa_sim_blk", _io("4k", 1), _io("4k", 1, "vdpa_sim"),
            "at least", 0.95),
+    Target("4 KiB, depth 1, polling, over vdpa_sim_blk",
+           _io("4k", 1, "vhost-pin/null_blk/busyloop"), _io("4k", 1, "vdpa_sim"),
+           "at least", 1),
     Target("64 KiB, depth 32, over vdpa_sim_blk", _io("64k", 32), _io("64k", 32, "vdpa_sim"),
            "at least", 3),
+    Target("a guest's 4 KiB, depth 32, over virtio-blk", _guest("vhost-pin"),
+           _guest("virtio-blk"), "at least", 1.5),
+    Target("two queues, over one", _queues(2), _queues(1), "at least", 1.7,
+           note="a lab of one CPU cannot show it"),
+    *(Target(f"memory of the map in {pages}, % of what is mapped",
+             ("growth/memory/mib=1024", who), None, "at most", bound, "percent")
+      for pages, who, bound in (("4 KiB pages", "scattered", 0.25),
+                                ("huge pages", "contiguous", 0.001))),
 ]
