@@ -29,7 +29,8 @@ SECTIONS = [
      r"kernel/request/|user/request/direct/3/.*/regions=4$"),
     ("Changing memory", [], r"kernel/map/"),
     ("End to end", ["io"], r"io/"),
-    ("Growth", ["growth"], r"growth/"),
+    ("End to end on Debian's own kernel, in an emulator", [], r"stock"),
+    ("Growth", ["growth", "memory"], r"growth/"),
     ("In a guest", ["guest"], r"guest/"),
 ]
 
@@ -76,6 +77,6 @@ def page(samples, results, machine, plots):
         text += heading(title)
         for name in names:
             if name in plots:
-                text += f".. image:: plots/{name}.svg\n   :alt: {title.lower()}\n\n"
+                text += f".. image:: plots/{name}.svg\n   :alt: plot: {name}\n\n"
         text += table(("bench", "who", "median", "least .. most", "over floor"), rows)
     return text

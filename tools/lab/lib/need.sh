@@ -11,6 +11,23 @@ need() {
 	for item; do
 		command -v "${item%%=*}" >/dev/null || missing+=("${item#*=}")
 	done
+	need_packages "${missing[@]}"
+}
+
+# need_python MODULE...: of Debian's python3
+need_python() {
+	local item missing=()
+	need /usr/bin/python3=python3
+	for item; do
+		/usr/bin/python3 -c "import $item" 2>/dev/null ||
+			missing+=("python3-$item")
+	done
+	need_packages "${missing[@]}"
+}
+
+# need_packages PACKAGE...: those that are missing
+need_packages() {
+	local missing=("$@")
 	((${#missing[@]})) || return 0
 	if ((EUID)); then
 		die "not installed here: ${missing[*]}" \
