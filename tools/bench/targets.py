@@ -30,8 +30,8 @@ def _guest(who):
     return "guest/randread/4k/depth=32", who
 
 
-def _queues(number):
-    return f"growth/queues={number}", "vhost-pin/ceiling"
+def _queues(number, where=""):
+    return f"growth/queues={number}{where}", "vhost-pin/ceiling"
 
 
 def _request(who="vhost-pin"):
@@ -70,8 +70,11 @@ TARGETS = [
            _guest("virtio-blk"), "at least", 1.5),
     Target("two queues, over one", _queues(2), _queues(1), "at least", 1.7,
            note="a lab of one CPU cannot show it"),
+    Target("two queues, over one, on two CPUs", _queues(2, "/cpus=2"),
+           _queues(1, "/cpus=2"), "at least", 1.7,
+           note="a queue takes two, the client's and the worker's"),
     *(Target(f"memory of the map in {pages}, % of what is mapped",
-             ("growth/memory/mib=1024", who), None, "at most", bound, "percent")
-      for pages, who, bound in (("4 KiB pages", "scattered", 0.25),
-                                ("huge pages", "contiguous", 0.001))),
+             ("growth/memory/mib=1024", f"vhost-pin/ceiling/{pins}"), None, "at most", bound, "percent")
+      for pages, pins, bound in (("4 KiB pages", "scattered", 0.25),
+                                 ("huge pages", "contiguous", 0.001))),
 ]
