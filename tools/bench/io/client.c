@@ -7,12 +7,17 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "clock.h"
+#include "crew.h"
 #include "disk.h"
 #include "load.h"
 #include "say.h"
 
 /* Before the measured time: the queues' threads and caches get going. */
 #define WARM_UP_US	100000
+
+/* Until each queue has served a request. */
+#define FIRST_US	30000000ULL
 
 struct sample {
 	uint64_t time;		/* ns */
@@ -27,18 +32,38 @@ static const char usage[] =
 	"  --io-uring PATH    a file or block device itself, by io_uring and O_DIRECT\n"
 	"  --rw randread|randwrite\n"
 	"  --bs BYTES         of a request (4096)\n"
+	"  --segments N       pieces that a request's data is in (1)\n"
 	"  --depth N          requests under way on each queue (1)\n"
 	"  --queues N         each with a thread (1)\n"
 	"  --queue-size N     entries of a ring (what the depth takes)\n"
+	"  --busyloop US      vhost-pin's threads look for so long before they sleep\n"
 	"  --poll             poll queues: threads spin instead of waiting\n"
+	"  --devices N        each on that disk, with a process (1); not with --latency\n"
+	"  --memory MIB       a guest's memory: each piece of a request is anywhere in it\n"
+	"  --regions N        that memory is in (1)\n"
+	"  --runs N           pages that are neighbours physically, no two runs are\n"
 	"  --seconds S        measured time (1)\n"
 	"  --requests N       ends after so many on each queue instead\n"
 	"  --latency N        times one request in N: a clock may cost more than\n"
-	"                     a request does\n";
+	"                     a request does\n"
+	"  --hold             keeps the disk until stdin ends\n";
 
 static struct disk_options disk_options = { .queues = 1 };
-static struct load_options load_options = { .size = 4096, .depth = 1 };
+static struct load_options load_options = {
+	.size = 4096,
+	.depth = 1,
+	.segments = 1,
+	.memory = { .regions = 1 },
+};
+static unsigned int devices = 1;
 static double seconds = 1;
+static bool hold;
+
+static struct load_board *boards;	/* of all devices */
+static struct disk disk;		/* this process's, as what follows */
+static struct load load;
+static uint64_t opened_ns;		/* how long it took */
+static uint64_t started_at;
 
 static unsigned long parse_number(const char *text)
 {
@@ -66,13 +91,20 @@ static void parse(int argc, char *argv[])
 		{ "io-uring",	required_argument, NULL, 'u' },
 		{ "rw",		required_argument, NULL, 'w' },
 		{ "bs",		required_argument, NULL, 'b' },
+		{ "segments",	required_argument, NULL, 'S' },
 		{ "depth",	required_argument, NULL, 'd' },
 		{ "queues",	required_argument, NULL, 'q' },
 		{ "queue-size",	required_argument, NULL, 'Q' },
+		{ "busyloop",	required_argument, NULL, 'B' },
 		{ "poll",	no_argument,	   NULL, 'P' },
+		{ "devices",	required_argument, NULL, 'D' },
+		{ "memory",	required_argument, NULL, 'm' },
+		{ "regions",	required_argument, NULL, 'r' },
+		{ "runs",	required_argument, NULL, 'R' },
 		{ "seconds",	required_argument, NULL, 's' },
 		{ "requests",	required_argument, NULL, 'n' },
 		{ "latency",	required_argument, NULL, 'l' },
+		{ "hold",	no_argument,	   NULL, 'H' },
 		{ "help",	no_argument,	   NULL, 'h' },
 		{ }
 	};
@@ -97,6 +129,9 @@ static void parse(int argc, char *argv[])
 		case 'b':
 			load_options.size = parse_number(optarg);
 			break;
+		case 'S':
+			load_options.segments = parse_number(optarg);
+			break;
 		case 'd':
 			load_options.depth = parse_number(optarg);
 			break;
@@ -106,8 +141,23 @@ static void parse(int argc, char *argv[])
 		case 'Q':
 			disk_options.queue_size = parse_number(optarg);
 			break;
+		case 'B':
+			disk_options.busyloop_us = parse_number(optarg);
+			break;
 		case 'P':
 			disk_options.poll = true;
+			break;
+		case 'D':
+			devices = parse_number(optarg);
+			break;
+		case 'm':
+			load_options.memory.size = parse_number(optarg) << 20;
+			break;
+		case 'r':
+			load_options.memory.regions = parse_number(optarg);
+			break;
+		case 'R':
+			load_options.memory.run = parse_number(optarg);
 			break;
 		case 's':
 			seconds = atof(optarg);
@@ -117,6 +167,9 @@ static void parse(int argc, char *argv[])
 			break;
 		case 'l':
 			load_options.latency_every = parse_number(optarg);
+			break;
+		case 'H':
+			hold = true;
 			break;
 		case 'h':
 			fputs(usage, stdout);
@@ -130,8 +183,12 @@ static void parse(int argc, char *argv[])
 		fputs(usage, stderr);
 		exit(EXIT_FAILURE);
 	}
-	if (load_options.size % 512)
-		die("requests are whole sectors of 512 bytes");
+	if (load_options.size % (512 * load_options.segments))
+		die("pieces of requests are whole sectors of 512 bytes");
+	if (disk_options.busyloop_us && disk_options.kind != DISK_VHOST_PIN)
+		die("--busyloop is for --vhost-pin");
+	if (devices > 1 && (load_options.requests || load_options.latency_every))
+		die("many devices go by --seconds, and without --latency");
 }
 
 /* What all processors have done since the boot; in ticks, so about 1 % exact. */
@@ -148,21 +205,42 @@ static uint64_t busy_us(void)
 	       (1000000 / sysconf(_SC_CLK_TCK));
 }
 
-static struct sample sample(struct load *load)
+static struct sample sample(void)
 {
 	return (struct sample){
 		.time = now_ns(),
-		.ended = load_ended(load),
+		.ended = load_ended(boards, devices * disk_options.queues),
 		.busy = busy_us(),
 	};
 }
 
-static void print(const struct load *load, const struct sample *from,
-		  const struct sample *to)
+static void print_latency(void)
 {
-	double requests = to->ended - from->ended;
 	static struct latency all;
 	unsigned int i;
+
+	for (i = 0; i < disk_options.queues; i++)
+		latency_merge(&all, &load.threads[i].latency);
+	if (all.count)
+		printf(", \"timed\": %lu, \"p50_us\": %.1f, \"p99_us\": %.1f, \"p99.9_us\": %.1f",
+		       all.count, latency_quantile(&all, 0.5) / 1e3,
+		       latency_quantile(&all, 0.99) / 1e3,
+		       latency_quantile(&all, 0.999) / 1e3);
+}
+
+/* What was before the first request; the making of the memory aside. */
+static void print_start(void)
+{
+	uint64_t first = load_served(boards, disk_options.queues);
+
+	printf(", \"start_ms\": %.3f, \"map_ms\": %.3f, \"run_pages\": %.2f",
+	       (opened_ns + load.memory.map_ns + first - started_at) / 1e6,
+	       load.memory.map_ns / 1e6, (double)load.memory.pages / load.memory.runs);
+}
+
+static void print(const struct sample *from, const struct sample *to)
+{
+	double requests = to->ended - from->ended;
 
 	if (!requests)
 		die("no request ended");
@@ -170,43 +248,100 @@ static void print(const struct load *load, const struct sample *from,
 	       requests, (to->time - from->time) / 1e9,
 	       requests * 1e9 / (to->time - from->time),
 	       (to->busy - from->busy) / requests);
-	for (i = 0; i < load->disk->options.queues; i++)
-		latency_merge(&all, &load->threads[i].latency);
-	if (all.count)
-		printf(", \"timed\": %lu, \"p50_us\": %.1f, \"p99_us\": %.1f, \"p99.9_us\": %.1f",
-		       all.count, latency_quantile(&all, 0.5) / 1e3,
-		       latency_quantile(&all, 0.99) / 1e3,
-		       latency_quantile(&all, 0.999) / 1e3);
+	if (devices == 1)
+		print_latency();
+	if (devices == 1 && load_options.memory.size)
+		print_start();
 	puts("}");
+	fflush(stdout);
+}
+
+static void prepare(unsigned int device)
+{
+	uint64_t begin = now_ns();
+
+	disk_open(&disk, &disk_options);
+	opened_ns = now_ns() - begin;
+	load_prepare(&load, &disk, &load_options, boards + device * disk_options.queues);
+}
+
+static void start(void)
+{
+	started_at = now_ns();
+	load_start(&load);
+}
+
+/* One of many devices. */
+static void work(struct crew *crew, unsigned int device)
+{
+	prepare(device);
+	crew_ready(crew);
+	start();
+	load_join(&load);
+	disk_close(&disk);
+}
+
+static void warm_up(void)
+{
+	uint64_t end = now_ns() + FIRST_US * 1000;
+
+	while (!load_served(boards, devices * disk_options.queues)) {
+		if (now_ns() > end)
+			die("not every queue serves requests");
+		usleep(1000);
+	}
+	usleep(WARM_UP_US);
+}
+
+static void measure(struct sample *from, struct sample *to)
+{
+	struct crew *crew = NULL;
+
+	if (devices > 1) {
+		crew = crew_start(devices, work);
+		crew_begin(crew);
+	} else {
+		prepare(0);
+		start();
+	}
+	warm_up();
+	*from = sample();
+	usleep(seconds * 1e6);
+	*to = sample();
+	load_stop(boards, devices * disk_options.queues);
+	if (crew)
+		crew_join(crew);
+	else
+		load_join(&load);
+}
+
+static void count(struct sample *from, struct sample *to)
+{
+	prepare(0);
+	*from = sample();
+	start();
+	load_join(&load);
+	*to = sample();
 }
 
 int main(int argc, char *argv[])
 {
-	struct sample from = { 0 }, to;
-	static struct disk disk;
-	static struct load load;
+	struct sample from, to;
 
 	parse(argc, argv);
 	disk_options.depth = load_options.depth;
+	disk_options.segments = load_options.segments;
 	disk_options.read_only = !load_options.write;
-	disk_open(&disk, &disk_options);
+	boards = load_boards(devices * disk_options.queues);
 
-	if (load_options.requests) {
-		from.time = now_ns();
-		from.busy = busy_us();
-		load_start(&load, &disk, &load_options);
-		load_join(&load);
-		to = sample(&load);
-	} else {
-		load_start(&load, &disk, &load_options);
-		usleep(WARM_UP_US);
-		from = sample(&load);
-		usleep(seconds * 1e6);
-		to = sample(&load);
-		load_stop(&load);
-		load_join(&load);
-	}
-	print(&load, &from, &to);
-	disk_close(&disk);
+	if (load_options.requests)
+		count(&from, &to);
+	else
+		measure(&from, &to);
+	print(&from, &to);
+	while (hold && getchar() != EOF)
+		;
+	if (devices == 1)
+		disk_close(&disk);
 	return EXIT_SUCCESS;
 }

@@ -26,6 +26,7 @@ static int attach_backend(const struct disk_options *options)
 		.flags = options->read_only ? VPIN_ATTACH_RO : 0,
 		.num_queues = options->queues,
 		.queue_size = options->queue_size,
+		.busyloop_us = options->busyloop_us,
 	};
 	int fd;
 
@@ -63,8 +64,8 @@ static void connect_disk(struct disk *disk)
  * libblkio uses no indirect descriptors, so a request takes as many entries as
  * it has pieces, most often three.
  */
-#define ENTRIES		4
-#define ENTRIES_MIN	256
+#define ENTRIES(segments)	((segments) + 3)
+#define ENTRIES_MIN		256
 
 static int queue_size(const struct disk *disk)
 {
@@ -72,7 +73,7 @@ static int queue_size(const struct disk *disk)
 	int size = options->queue_size, max;
 
 	if (!size)
-		for (size = ENTRIES_MIN; size < (int)options->depth * ENTRIES; size *= 2)
+		for (size = ENTRIES_MIN; size < (int)(options->depth * ENTRIES(options->segments)); size *= 2)
 			;
 	if (options->kind == DISK_IO_URING)
 		return size;
@@ -124,8 +125,13 @@ void *disk_memory(struct disk *disk, size_t size)
 	must(blkio_alloc_mem_region(disk->blkio, &region, size), "memory");
 	/* Pages that were never touched all read as the one zero page. */
 	memset(region.addr, 0x5a, size);
-	must(blkio_map_mem_region(disk->blkio, &region), "mapping memory");
+	disk_map(disk, &region);
 	return region.addr;
+}
+
+void disk_map(struct disk *disk, const struct blkio_mem_region *region)
+{
+	must(blkio_map_mem_region(disk->blkio, region), "mapping memory");
 }
 
 void disk_close(struct disk *disk)

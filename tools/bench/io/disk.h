@@ -23,6 +23,8 @@ struct disk_options {
 	unsigned int queues;
 	unsigned int queue_size;	/* 0: what the depth takes, as far as the disk can */
 	unsigned int depth;		/* requests under way on a queue */
+	unsigned int segments;		/* of a request */
+	unsigned int busyloop_us;	/* of vhost-pin's threads; 0: none */
 };
 
 struct disk {
@@ -36,6 +38,7 @@ struct disk {
 void disk_open(struct disk *disk, const struct disk_options *options);
 struct blkioq *disk_queue(struct disk *disk, unsigned int index);
 void *disk_memory(struct disk *disk, size_t size);
+void disk_map(struct disk *disk, const struct blkio_mem_region *region);
 void disk_close(struct disk *disk);
 
 #endif

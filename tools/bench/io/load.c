@@ -1,41 +1,30 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <string.h>
-#include <time.h>
+#include <sys/mman.h>
 
+#include "clock.h"
 #include "load.h"
+#include "random.h"
 #include "say.h"
 
-uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000000000ULL + now.tv_nsec;
-}
-
-/* xorshift64*: the upper half of a product picks a place without a division. */
-static uint64_t random_below(uint64_t *state, uint64_t end)
-{
-	*state ^= *state >> 12;
-	*state ^= *state << 25;
-	*state ^= *state >> 27;
-	return (__uint128_t)(*state * 0x2545f4914f6cdd1dULL) * end >> 64;
-}
-
-/* A disk may want long requests in pieces. */
-static unsigned int cut(struct load_thread *thread, char *data)
+/* Where a request's data lies; a disk may want long pieces cut. */
+static unsigned int place(struct load_thread *thread, struct load_request *request)
 {
 	const struct load *load = thread->load;
-	unsigned int step = load->disk->segment_size, left = load->options.size;
-	unsigned int nr = 0;
+	const struct load_options *options = &load->options;
+	unsigned int segment = options->size / options->segments, step = segment;
+	unsigned int nr = 0, done, i;
+	char *data = request->data;
 
-	for (; left; nr++) {
-		unsigned int length = step && step < left ? step : left;
-
-		thread->pieces[nr].iov_base = data;
-		thread->pieces[nr].iov_len = length;
-		data += length;
-		left -= length;
+	if (load->disk->segment_size && load->disk->segment_size < segment)
+		step = load->disk->segment_size;
+	for (i = 0; i < options->segments; i++, data += segment) {
+		if (options->memory.size)
+			data = memory_place(&load->memory, &thread->random, segment);
+		for (done = 0; done < segment; done += step, nr++) {
+			request->pieces[nr].iov_base = data + done;
+			request->pieces[nr].iov_len = segment - done < step ? segment - done : step;
+		}
 	}
 	return nr;
 }
@@ -45,25 +34,23 @@ static void submit(struct load_thread *thread, struct load_request *request)
 	const struct load_options *options = &thread->load->options;
 	uint64_t offset = random_below(&thread->random, thread->load->blocks) *
 			  options->size;
-	unsigned int step = thread->load->disk->segment_size;
+	unsigned int nr = place(thread, request);
 
 	thread->started++;
 	request->begin = options->latency_every &&
 			 thread->started % options->latency_every == 0 ? now_ns() : 0;
 
-	if (step && step < options->size) {
-		unsigned int nr = cut(thread, request->data);
-
+	if (nr > 1) {
 		if (options->write)
-			blkioq_writev(thread->queue, offset, thread->pieces, nr, request, 0);
+			blkioq_writev(thread->queue, offset, request->pieces, nr, request, 0);
 		else
-			blkioq_readv(thread->queue, offset, thread->pieces, nr, request, 0);
+			blkioq_readv(thread->queue, offset, request->pieces, nr, request, 0);
 	} else if (options->write) {
-		blkioq_write(thread->queue, offset, request->data, options->size,
-			     request, 0);
+		blkioq_write(thread->queue, offset, request->pieces->iov_base,
+			     options->size, request, 0);
 	} else {
-		blkioq_read(thread->queue, offset, request->data, options->size,
-			    request, 0);
+		blkioq_read(thread->queue, offset, request->pieces->iov_base,
+			    options->size, request, 0);
 	}
 }
 
@@ -84,7 +71,7 @@ static bool may_submit(const struct load_thread *thread)
 {
 	uint64_t requests = thread->load->options.requests;
 
-	return !atomic_load_explicit(&thread->load->stop, memory_order_relaxed) &&
+	return !atomic_load_explicit(&thread->board->stop, memory_order_relaxed) &&
 	       (!requests || thread->started < requests);
 }
 
@@ -107,7 +94,9 @@ static void *run(void *arg)
 			die("blkioq_do_io: %s: %s", strerror(-n), blkio_get_error_msg());
 		for (i = 0; i < n; i++)
 			finish(thread, &completions[i]);
-		atomic_store_explicit(&thread->ended, thread->started -
+		if (!atomic_load_explicit(&thread->board->first, memory_order_relaxed))
+			atomic_store(&thread->board->first, now_ns());
+		atomic_store_explicit(&thread->board->ended, thread->started -
 				      (depth - thread->nr_idle), memory_order_relaxed);
 	}
 }
@@ -116,7 +105,7 @@ static void prepare(struct load *load, struct load_thread *thread,
 		    unsigned int index, char *data)
 {
 	const struct load_options *options = &load->options;
-	unsigned int i;
+	unsigned int pieces = options->size / 512, i;
 
 	thread->load = load;
 	thread->queue = disk_queue(load->disk, index);
@@ -125,20 +114,26 @@ static void prepare(struct load *load, struct load_thread *thread,
 	thread->random = 0x9e3779b97f4a7c15ULL * (index + 1);
 	thread->requests = calloc(options->depth, sizeof(*thread->requests));
 	thread->idle = calloc(options->depth, sizeof(*thread->idle));
-	thread->pieces = calloc(options->size / 512, sizeof(*thread->pieces));
-	if (!thread->requests || !thread->idle || !thread->pieces)
+	if (!thread->requests || !thread->idle)
 		die("no memory");
 	for (i = 0; i < options->depth; i++) {
-		thread->requests[i].data = data + (size_t)i * options->size;
-		thread->idle[thread->nr_idle++] = &thread->requests[i];
+		struct load_request *request = &thread->requests[i];
+
+		if (data)
+			request->data = data + (size_t)i * options->size;
+		request->pieces = calloc(pieces, sizeof(*request->pieces));
+		if (!request->pieces)
+			die("no memory");
+		thread->idle[thread->nr_idle++] = request;
 	}
 }
 
-void load_start(struct load *load, struct disk *disk, const struct load_options *options)
+void load_prepare(struct load *load, struct disk *disk,
+		  const struct load_options *options, struct load_board *boards)
 {
 	size_t size = (size_t)options->depth * options->size;
 	unsigned int i, queues = disk->options.queues;
-	char *data;
+	char *data = NULL;
 
 	memset(load, 0, sizeof(*load));
 	load->options = *options;
@@ -150,17 +145,23 @@ void load_start(struct load *load, struct disk *disk, const struct load_options 
 	if (!load->threads)
 		die("no memory");
 
-	data = disk_memory(disk, queues * size);
-	for (i = 0; i < queues; i++)
-		prepare(load, &load->threads[i], i, data + i * size);
-	for (i = 0; i < queues; i++)
-		if (pthread_create(&load->threads[i].thread, NULL, run, &load->threads[i]))
-			die("no thread");
+	if (options->memory.size)
+		memory_map(&load->memory, disk, &options->memory);
+	else
+		data = disk_memory(disk, queues * size);
+	for (i = 0; i < queues; i++) {
+		load->threads[i].board = &boards[i];
+		prepare(load, &load->threads[i], i, data ? data + i * size : NULL);
+	}
 }
 
-void load_stop(struct load *load)
+void load_start(struct load *load)
 {
-	atomic_store(&load->stop, true);
+	unsigned int i;
+
+	for (i = 0; i < load->disk->options.queues; i++)
+		if (pthread_create(&load->threads[i].thread, NULL, run, &load->threads[i]))
+			die("no thread");
 }
 
 void load_join(struct load *load)
@@ -171,12 +172,45 @@ void load_join(struct load *load)
 		pthread_join(load->threads[i].thread, NULL);
 }
 
-uint64_t load_ended(struct load *load)
+struct load_board *load_boards(unsigned int nr)
+{
+	void *boards = mmap(NULL, nr * sizeof(struct load_board), PROT_READ | PROT_WRITE,
+			    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	if (boards == MAP_FAILED)
+		die("no memory");
+	return boards;
+}
+
+void load_stop(struct load_board *boards, unsigned int nr)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr; i++)
+		atomic_store(&boards[i].stop, true);
+}
+
+uint64_t load_ended(const struct load_board *boards, unsigned int nr)
 {
 	uint64_t sum = 0;
 	unsigned int i;
 
-	for (i = 0; i < load->disk->options.queues; i++)
-		sum += atomic_load_explicit(&load->threads[i].ended, memory_order_relaxed);
+	for (i = 0; i < nr; i++)
+		sum += atomic_load_explicit(&boards[i].ended, memory_order_relaxed);
 	return sum;
+}
+
+uint64_t load_served(const struct load_board *boards, unsigned int nr)
+{
+	uint64_t last = 0;
+	unsigned int i;
+
+	for (i = 0; i < nr; i++) {
+		uint64_t first = atomic_load(&boards[i].first);
+
+		if (!first)
+			return 0;
+		last = first > last ? first : last;
+	}
+	return last;
 }
