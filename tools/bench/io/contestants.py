@@ -6,14 +6,30 @@ QEMU's VDUSE server; it and fio also use the disks themselves, by io_uring,
 which is what a server in user space cannot do better than."""
 
 import json
+import re
 import subprocess
+from contextlib import contextmanager
+from typing import NamedTuple
 
 from disks import DISKS, Failure, Setup, vdpa_node
 
-__all__ = ["FIRST", "REST", "Failure", "Setup"]
+__all__ = ["FIRST", "REST", "Client", "Failure", "Group", "Setup"]
 
 # One request in so many is timed, where requests come one by one.
 TIMED = 8
+
+
+class Group(NamedTuple):
+    """What is asked of all contestants alike."""
+    operation: str
+    size: int           # bytes of a request
+    depth: int          # on each queue
+    queues: int = 1
+
+    def name(self, part):
+        """Of its bench in that part."""
+        name = f"{part}/{self.operation}/{self.size // 1024}k/depth={self.depth}"
+        return name if self.queues == 1 else f"{name}/queues={self.queues}"
 
 
 def output(command):
@@ -28,22 +44,47 @@ def output(command):
 class Client:
     """Our client, on a disk of any kind."""
 
-    def __init__(self, name, option, needs, path=None, more=()):
+    def __init__(self, name, option, needs, path=None, more=(), queues=64, only=""):
         self.name = name
         self.option = option
         self.more = more
         self.needs = needs
         self.path = path or DISKS[needs]
+        self.queues = queues            # that the disk has
+        self.only = only                # of which groups
 
-    def run(self, operation, size, depth, seconds):
-        """One turn; iops, cpu_us and what it timed."""
+    def takes(self, group):
+        """Whether it takes part."""
+        return group.queues <= self.queues and re.search(self.only, group.name)
+
+    def command(self, group, seconds, more=()):
+        """The command of one turn."""
         path = vdpa_node(self.path) if self.option == "--vdpa" else self.path
-        command = ["io-client", self.option, path, "--rw", operation,
-                   "--bs", str(size), "--depth", str(depth), "--seconds", str(seconds),
-                   *self.more]
-        if depth == 1:
+        command = ["io-client", self.option, path, "--rw", group.operation,
+                   "--bs", str(group.size), "--depth", str(group.depth),
+                   "--queues", str(group.queues), "--seconds", str(seconds),
+                   *self.more, *more]
+        if group.depth == 1:
             command += ["--latency", str(TIMED)]
-        return json.loads(output(command))
+        return command
+
+    def run(self, group, seconds):
+        """One turn; iops, cpu_us and what it timed."""
+        return json.loads(output(self.command(group, seconds)))
+
+    @contextmanager
+    def held(self, group, seconds, more=()):
+        """One turn, whose disk is there until the context ends."""
+        command = self.command(group, seconds, more) + ["--hold"]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, text=True) as process:
+            line = process.stdout.readline()
+            if not line.startswith("{"):
+                raise Failure(f"{' '.join(command)}: {line.strip()}")
+            yield json.loads(line)
+            said = process.communicate(timeout=60)[0]
+        if process.returncode:
+            raise Failure(f"{' '.join(command)}: status {process.returncode}: {said}")
 
 
 class Fio:
@@ -53,11 +94,18 @@ class Fio:
         self.name = f"fio/{needs}"
         self.needs = needs
 
-    def run(self, operation, size, depth, seconds):
+    @staticmethod
+    def takes(_group):
+        """Whether it takes part: always."""
+        return True
+
+    def run(self, group, seconds):
         """One turn; iops and cpu_us."""
+        depth = group.depth
         said = output([
             "fio", "--name=fio", f"--filename={DISKS[self.needs]}", "--direct=1",
-            f"--rw={operation}", f"--bs={size}", "--norandommap",
+            f"--rw={group.operation}", f"--bs={group.size}", "--norandommap",
+            f"--numjobs={group.queues}", "--group_reporting",
             "--ioengine=io_uring", "--fixedbufs", "--registerfiles",
             f"--iodepth={depth}", f"--iodepth_batch_submit={depth}",
             "--iodepth_batch_complete_min=1", f"--iodepth_batch_complete_max={depth}",
@@ -68,7 +116,7 @@ class Fio:
         job = json.loads(said[said.index("{"):])["jobs"][0]
         if job["error"]:
             raise Failure(f"fio: error {job['error']}")
-        half = job["write" if operation == "randwrite" else "read"]
+        half = job["write" if group.operation == "randwrite" else "read"]
         busy = self.busy_us("postrun") - self.busy_us("prerun")
         return {"iops": half["iops"], "cpu_us": busy / half["total_ios"]}
 
@@ -84,12 +132,23 @@ FIRST = [
     Client("ceiling", "--vhost-pin", "vhost-pin", "/dev/null"),
     Client("vhost-pin/null_blk", "--vhost-pin", "null_blk"),
     # Its rings are no longer, though libblkio thinks so.
-    Client("vdpa_sim", "--vdpa", "vdpa_sim", more=["--queue-size", "256"]),
-    Client("vduse/null", "--vdpa", "vduse"),
+    Client("vdpa_sim", "--vdpa", "vdpa_sim", more=["--queue-size", "256"],
+           queues=1),
+    Client("vduse/null", "--vdpa", "vduse", queues=1),
     Client("io_uring/null_blk", "--io-uring", "null_blk"),
     Fio("null_blk"),
 ]
 
-# These move data: null_mem is a null_blk with memory.
-REST = [kind for disk in ("null_mem", "ram", "tmpfs") for kind in
+# Whoever polls does so where there is little to do, and where there is much.
+POLLED = r"randread/4k/depth=(1|32)$"
+
+# The second half moves data: null_mem is a null_blk with memory.
+REST = [
+    Client("vhost-pin/null_blk/busyloop", "--vhost-pin", "null_blk",
+           more=["--busyloop", "50"], only=POLLED),
+    Client("vhost-pin/null_blk/poll", "--vhost-pin", "null_blk", more=["--poll"],
+           only=POLLED),
+    Client("vhost-pin/null_blk/busyloop/poll", "--vhost-pin", "null_blk",
+           more=["--busyloop", "50", "--poll"], only=POLLED),
+] + [kind for disk in ("null_mem", "ram", "tmpfs") for kind in
         (Client(f"vhost-pin/{disk}", "--vhost-pin", disk), Fio(disk))]

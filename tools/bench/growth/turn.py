@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""A turn of a contestant, and who takes turns."""
+
+import os
+import sys
+from typing import Callable, NamedTuple
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../io"))
+
+from contestants import Client
+
+# Of the guest, where not all that matters is how much there is of it.
+GUEST_MIB = 64
+
+OURS = (Client("vhost-pin/ceiling", "--vhost-pin", "vhost-pin", "/dev/null"),
+        Client("vhost-pin/null_blk", "--vhost-pin", "null_blk"))
+
+# A ring of its has 256 entries.
+SIMULATOR = Client("vdpa_sim", "--vdpa", "vdpa_sim", more=["--queue-size", "256"])
+
+# No virtio: the client's threads by themselves.
+URING = Client("io_uring/null_blk", "--io-uring", "null_blk")
+
+
+class Turn(NamedTuple):
+    """One contestant at one point of an axis."""
+    bench: str
+    client: Client
+    take: Callable[[float], list]       # seconds -> samples
