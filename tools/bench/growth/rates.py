@@ -4,7 +4,7 @@
 import re
 from glob import glob
 
-from turn import GUEST_MIB, OURS, SIMULATOR, URING, Turn
+from turn import GUEST_MIB, OURS, SIMULATOR, SIMULATORS, URING, Turn
 
 from contestants import Failure, Group
 
@@ -39,12 +39,14 @@ def runs_kept(value, result):
 class Rates:
     """An axis."""
 
-    def __init__(self, name, points, group, more=lambda value: (), check=None):
+    def __init__(self, name, points, group, more=lambda value: (), check=None,
+                 where=""):
         self.name = name
         self.points = points            # value -> contestants
         self.group = group              # value -> group
         self.more = more                # value -> options of the client
         self.check = check              # (value, result)
+        self.where = where              # appended to the name of a bench
 
     def turns(self, smoke):
         """All of a round; of a smoke test, the ends of the axis."""
@@ -68,7 +70,7 @@ class Rates:
                     sample[key] = round(result[key], 2)
             return [sample]
 
-        bench = f"growth/{self.name}={value}"
+        bench = f"growth/{self.name}={value}{self.where}"
         return Turn(bench, client, take)
 
 
@@ -76,10 +78,15 @@ ALL = (*OURS, SIMULATOR)
 THREADS = (*OURS, URING)
 READS = Group("randread", 4096, 32)
 
+
+def queues(where=""):
+    """The simulator takes no part: it has one."""
+    return Rates("queues", {1: THREADS, 2: THREADS, 4: THREADS},
+                 lambda value: READS._replace(queues=value), where=where)
+
+
 RATES = [
-    # The simulator has one queue.
-    Rates("queues", {1: THREADS, 2: THREADS, 4: THREADS},
-          lambda value: READS._replace(queues=value)),
+    queues(),
     Rates("regions", {1: ALL, 4: ALL, 16: ALL, 64: ALL}, lambda value: READS,
           lambda value: ("--memory", GUEST_MIB, "--regions", value), regions_kept),
     Rates("runs", {512: ALL, 64: ALL, 8: ALL, 1: ALL}, lambda value: READS,
@@ -89,7 +96,10 @@ RATES = [
     Rates("segments", {1: ALL, 2: ALL, 4: ALL, 16: ALL, 64: OURS},
           lambda value: Group("randread", 4096 * value, 8),
           lambda value: ("--memory", GUEST_MIB, "--segments", value)),
-    # A simulator is one device.
-    Rates("devices", {1: OURS, 2: OURS, 4: OURS, 16: OURS, 64: OURS},
+    # Each simulator is a disk of its own in memory: a few must do.
+    Rates("devices", {1: (*THREADS, SIMULATORS), 2: (*THREADS, SIMULATORS),
+                      4: (*THREADS, SIMULATORS), 16: THREADS, 64: THREADS},
           lambda value: Group("randread", 4096, 4), lambda value: ("--devices", value)),
 ]
+
+RATES_SMP = [queues("/cpus=2")]

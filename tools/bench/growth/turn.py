@@ -16,7 +16,8 @@ OURS = (Client("vhost-pin/ceiling", "--vhost-pin", "vhost-pin", "/dev/null"),
         Client("vhost-pin/null_blk", "--vhost-pin", "null_blk"))
 
 # A ring of its has 256 entries.
-SIMULATOR = Client("vdpa_sim", "--vdpa", "vdpa_sim", more=["--queue-size", "256"])
+SIMULATOR, SIMULATORS = (Client("vdpa_sim", "--vdpa", needs, more=["--queue-size", "256"])
+                         for needs in ("vdpa_sim", "vdpa_sims"))
 
 # No virtio: the client's threads by themselves.
 URING = Client("io_uring/null_blk", "--io-uring", "null_blk")

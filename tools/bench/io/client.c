@@ -28,7 +28,7 @@ struct sample {
 static const char usage[] =
 	"usage: io-client DISK [OPTIONS]\n"
 	"  --vhost-pin PATH   a disk that vhost-pin serves from PATH\n"
-	"  --vdpa PATH        a vhost-vdpa device\n"
+	"  --vdpa PATH[,...]  a vhost-vdpa device, or one for each of --devices\n"
 	"  --io-uring PATH    a file or block device itself, by io_uring and O_DIRECT\n"
 	"  --rw randread|randwrite\n"
 	"  --bs BYTES         of a request (4096)\n"
@@ -38,7 +38,7 @@ static const char usage[] =
 	"  --queue-size N     entries of a ring (what the depth takes)\n"
 	"  --busyloop US      vhost-pin's threads look for so long before they sleep\n"
 	"  --poll             poll queues: threads spin instead of waiting\n"
-	"  --devices N        each on that disk, with a process (1); not with --latency\n"
+	"  --devices N        each with a process (1); not with --latency\n"
 	"  --memory MIB       a guest's memory: each piece of a request is anywhere in it\n"
 	"  --regions N        that memory is in (1)\n"
 	"  --runs N           pages that are neighbours physically, no two runs are\n"
@@ -271,9 +271,27 @@ static void start(void)
 	load_start(&load);
 }
 
+/* Of a list, the device's own; one alone serves them all. */
+static void choose_path(unsigned int device)
+{
+	char *list = strdup(disk_options.path), *rest = list, *path;
+
+	if (!list)
+		die("no memory");
+	if (!strchr(list, ','))
+		return;
+	do {
+		path = strsep(&rest, ",");
+		if (!path)
+			die("no path for device %u", device);
+	} while (device--);
+	disk_options.path = path;
+}
+
 /* One of many devices. */
 static void work(struct crew *crew, unsigned int device)
 {
+	choose_path(device);
 	prepare(device);
 	crew_ready(crew);
 	start();
@@ -301,6 +319,7 @@ static void measure(struct sample *from, struct sample *to)
 		crew = crew_start(devices, work);
 		crew_begin(crew);
 	} else {
+		choose_path(0);
 		prepare(0);
 		start();
 	}

@@ -55,11 +55,13 @@ class Client:
 
     def takes(self, group):
         """Whether it takes part."""
-        return group.queues <= self.queues and re.search(self.only, group.name)
+        return group.queues <= self.queues and re.search(self.only, group.name("io"))
 
     def command(self, group, seconds, more=()):
         """The command of one turn."""
-        path = vdpa_node(self.path) if self.option == "--vdpa" else self.path
+        path = self.path
+        if self.option == "--vdpa":
+            path = ",".join(vdpa_node(name) for name in path.split())
         command = ["io-client", self.option, path, "--rw", group.operation,
                    "--bs", str(group.size), "--depth", str(group.depth),
                    "--queues", str(group.queues), "--seconds", str(seconds),

@@ -21,7 +21,8 @@ DISKS = {
     "null_mem": "/dev/null_mem",
     "ram": "/dev/ram0",
     "tmpfs": "/tmp/disk.img",
-    "vdpa_sim": "sim",
+    "vdpa_sim": "sim0",
+    "vdpa_sims": "sim0 sim1 sim2 sim3",
     "vduse": "vduse",
 }
 
@@ -86,6 +87,7 @@ class Setup:
         self.needs = needs
         self.module = Module()
         self.server = None
+        self.simulators = []
 
     def __enter__(self):
         self.module.__enter__()
@@ -116,7 +118,18 @@ class Setup:
 
     def make_vdpa_sim(self):
         """128 MiB of the kernel's memory."""
-        vdpa_add("sim", "vdpasim_blk")
+        self.add_simulators(DISKS["vdpa_sim"])
+
+    def make_vdpa_sims(self):
+        """Several of them."""
+        self.add_simulators(DISKS["vdpa_sims"])
+
+    def add_simulators(self, names):
+        """Those that there are not yet."""
+        for name in names.split():
+            if name not in self.simulators:
+                vdpa_add(name, "vdpasim_blk")
+                self.simulators.append(name)
 
     def make_vduse(self):
         """A server in user space, with nothing behind it."""
@@ -130,8 +143,8 @@ class Setup:
         vdpa_add("vduse", "vduse")
 
     def __exit__(self, *exception):
-        if "vdpa_sim" in self.needs:
-            call("vdpa", "dev", "del", "sim")
+        for name in self.simulators:
+            call("vdpa", "dev", "del", name)
         if self.server:
             call("vdpa", "dev", "del", "vduse")
             os.kill(self.server, signal.SIGTERM)

@@ -15,6 +15,9 @@
 
 #define PAGE		4096UL
 
+/* Bytes that are taken before, so that what follows comes in large pieces. */
+#define BALLAST		(64UL << 20)
+
 /* Of a call: UIO_MAXIOV. */
 #define BLOCKS		1024
 
@@ -86,6 +89,17 @@ static void count_runs(struct memory *memory, const char *addr)
 	free(entries);
 }
 
+/* Takes what lies around in small pieces, which the kernel hands out first. */
+static char *take_ballast(void)
+{
+	char *addr = mmap(NULL, BALLAST, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (addr == MAP_FAILED || madvise(addr, BALLAST, MADV_POPULATE_WRITE))
+		die("no memory: %m");
+	return addr;
+}
+
 /* A file, all of it there, with an unmapped page after them. */
 static char *make_region(const struct memory *memory, int *fd)
 {
@@ -110,6 +124,7 @@ void memory_map(struct memory *memory, struct disk *disk,
 	struct blkio_mem_region region = { 0 };
 	uint64_t begin;
 	unsigned int i;
+	char *ballast;
 
 	memset(memory, 0, sizeof(*memory));
 	memory->options = *options;
@@ -121,6 +136,7 @@ void memory_map(struct memory *memory, struct disk *disk,
 	if (!memory->regions)
 		die("no memory");
 
+	ballast = take_ballast();
 	region.len = memory->region_size;
 	for (i = 0; i < options->regions; i++) {
 		memory->regions[i] = make_region(memory, &region.fd);
@@ -137,6 +153,7 @@ void memory_map(struct memory *memory, struct disk *disk,
 		    madvise(region.addr, region.len, MADV_DONTNEED))
 			die("MADV_DONTNEED: %m");
 	}
+	munmap(ballast, BALLAST);
 }
 
 void *memory_place(const struct memory *memory, uint64_t *random, size_t size)
