@@ -5,7 +5,10 @@ What is timed: from the open of /dev/vhost-pin to the end of the first request,
 by way of attach, DRIVER_OK and the map of the guest's memory, all of which is
 there already.  The simulator takes no part: it pins nothing."""
 
-from turn import OURS, Turn
+from math import inf
+from typing import Callable, NamedTuple
+
+from turn import HUGE, OURS, Turn, check_runs
 
 from contestants import Group
 from kmem import Allocations
@@ -17,9 +20,16 @@ MIB = 1 << 20
 # being mapped: see the client.  So many MiB a region keep that within bounds.
 REGION_MIB = 64
 
+
+class Layout(NamedTuple):
+    options: Callable[[int], tuple]     # of the client, for so many MiB
+    shortest: float                     # run, in pages
+    longest: float
+
+
 LAYOUTS = {
-    "contiguous": lambda mib: (),
-    "scattered": lambda mib: ("--regions", mib // REGION_MIB, "--runs", 1),
+    "contiguous": Layout(lambda mib: (), HUGE, inf),
+    "scattered": Layout(lambda mib: ("--regions", mib // REGION_MIB, "--runs", 1), 1, 1.1),
 }
 
 # Functions that allocate for the guest's memory; all others' is the device's.
@@ -42,13 +52,15 @@ class Start:
         """One of them."""
         def take(seconds):
             more = ["--requests", "1", "--memory", str(mib),
-                    *(str(word) for word in LAYOUTS[layout](mib))]
+                    *(str(word) for word in LAYOUTS[layout].options(mib))]
             with Allocations() as allocations:
                 with client.held(Group("randread", 4096, 1), seconds, more) as result:
                     allocated = allocations.bytes()
+            check_runs(result, LAYOUTS[layout].shortest, LAYOUTS[layout].longest)
             memory = sum(size for function, size in allocated.items()
                          if function.startswith(MEMORY))
-            shared = {"who": f"{client.name}/{layout}", "run_pages": result["run_pages"]}
+            shared = {"who": f"{client.name}/{layout}", "run_pages": result["run_pages"],
+                      "huge": result["huge"]}
             return [
                 {"bench": bench, "value": result["start_ms"], "unit": "ms",
                  "map_ms": result["map_ms"], **shared},

@@ -7,10 +7,13 @@ from typing import Callable, NamedTuple
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../io"))
 
-from contestants import Client
+from contestants import Client, Failure
 
 # Of the guest, where not all that matters is how much there is of it.
 GUEST_MIB = 64
+
+# Pages of a huge page.
+HUGE = 512
 
 OURS = (Client("vhost-pin/ceiling", "--vhost-pin", "vhost-pin", "/dev/null"),
         Client("vhost-pin/null_blk", "--vhost-pin", "null_blk"))
@@ -28,3 +31,13 @@ class Turn(NamedTuple):
     bench: str
     client: Client
     take: Callable[[float], list]       # seconds -> samples
+
+
+def check_runs(result, shortest, longest):
+    """Whether the guest's memory lies as it should; pages.  What is as long as a
+    huge page has to be aligned as well."""
+    if not shortest <= result["run_pages"] <= longest:
+        raise Failure(f"runs of {result['run_pages']} pages, "
+                      f"not {shortest} to {longest}")
+    if shortest >= HUGE / 2 and result["huge"] < 0.9:
+        raise Failure(f"of the runs, only {result['huge']} are as good as huge pages")

@@ -231,11 +231,13 @@ static void print_latency(void)
 /* What was before the first request; the making of the memory aside. */
 static void print_start(void)
 {
+	const struct frames_count *frames = &load.memory.frames;
 	uint64_t first = load_served(boards, disk_options.queues);
 
-	printf(", \"start_ms\": %.3f, \"map_ms\": %.3f, \"run_pages\": %.2f",
+	printf(", \"start_ms\": %.3f, \"map_ms\": %.3f, \"run_pages\": %.2f, \"huge\": %.3f",
 	       (opened_ns + load.memory.map_ns + first - started_at) / 1e6,
-	       load.memory.map_ns / 1e6, (double)load.memory.pages / load.memory.runs);
+	       load.memory.map_ns / 1e6, (double)frames->pages / frames->runs,
+	       (double)frames->huge / frames->pages);
 }
 
 static void print(const struct sample *from, const struct sample *to)

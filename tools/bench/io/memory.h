@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "disk.h"
+#include "frames.h"
 
 struct memory_options {
 	size_t size;		/* bytes of all regions */
@@ -21,8 +22,7 @@ struct memory {
 	struct memory_options options;
 	size_t region_size;
 	char **regions;
-	uint64_t pages;
-	uint64_t runs;		/* of pages that are physical neighbours */
+	struct frames_count frames;
 	uint64_t map_ns;	/* spent in mapping, that is pinning, it */
 };
 
