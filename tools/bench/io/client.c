@@ -37,6 +37,7 @@ static const char usage[] =
 	"  --queues N         each with a thread (1)\n"
 	"  --queue-size N     entries of a ring (what the depth takes)\n"
 	"  --busyloop US      vhost-pin's threads look for so long before they sleep\n"
+	"  --poll-disk        vhost-pin's threads poll the disk for what has ended\n"
 	"  --poll             poll queues: threads spin instead of waiting\n"
 	"  --devices N        each with a process (1); not with --latency\n"
 	"  --memory MIB       a guest's memory: each piece of a request is anywhere in it\n"
@@ -97,6 +98,7 @@ static void parse(int argc, char *argv[])
 		{ "queue-size",	required_argument, NULL, 'Q' },
 		{ "busyloop",	required_argument, NULL, 'B' },
 		{ "poll",	no_argument,	   NULL, 'P' },
+		{ "poll-disk",	no_argument,	   NULL, 'K' },
 		{ "devices",	required_argument, NULL, 'D' },
 		{ "memory",	required_argument, NULL, 'm' },
 		{ "regions",	required_argument, NULL, 'r' },
@@ -147,6 +149,9 @@ static void parse(int argc, char *argv[])
 		case 'P':
 			disk_options.poll = true;
 			break;
+		case 'K':
+			disk_options.poll_disk = true;
+			break;
 		case 'D':
 			devices = parse_number(optarg);
 			break;
@@ -185,8 +190,9 @@ static void parse(int argc, char *argv[])
 	}
 	if (load_options.size % (512 * load_options.segments))
 		die("pieces of requests are whole sectors of 512 bytes");
-	if (disk_options.busyloop_us && disk_options.kind != DISK_VHOST_PIN)
-		die("--busyloop is for --vhost-pin");
+	if ((disk_options.busyloop_us || disk_options.poll_disk) &&
+	    disk_options.kind != DISK_VHOST_PIN)
+		die("--busyloop and --poll-disk are for --vhost-pin");
 	if (devices > 1 && (load_options.requests || load_options.latency_every))
 		die("many devices go by --seconds, and without --latency");
 }

@@ -92,9 +92,10 @@ class Client:
 class Fio:
     """fio with io_uring, batches, and all that spares it work."""
 
-    def __init__(self, needs):
+    def __init__(self, needs, more=()):
         self.name = f"fio/{needs}"
         self.needs = needs
+        self.more = more
 
     @staticmethod
     def takes(_group):
@@ -113,7 +114,7 @@ class Fio:
             "--iodepth_batch_complete_min=1", f"--iodepth_batch_complete_max={depth}",
             "--time_based", f"--runtime={int(seconds * 1000)}ms", "--thread",
             "--gtod_reduce=1", "--exec_prerun=cat /proc/stat",
-            "--exec_postrun=cat /proc/stat", "--output-format=json"])
+            "--exec_postrun=cat /proc/stat", "--output-format=json", *self.more])
         # What it prints before the object are notes.
         job = json.loads(said[said.index("{"):])["jobs"][0]
         if job["error"]:
@@ -148,6 +149,9 @@ POLLED = r"randread/4k/depth=(1|32)$"
 REST = [
     Client("vhost-pin/null_blk/busyloop", "--vhost-pin", "null_blk",
            more=["--busyloop", "50"], only=POLLED),
+    # Its disk is polled, and so is fio's.
+    Client("vhost-pin/null_poll", "--vhost-pin", "null_poll", more=["--poll-disk"]),
+    Fio("null_poll", more=["--hipri"]),
     Client("vhost-pin/null_blk/poll", "--vhost-pin", "null_blk", more=["--poll"],
            only=POLLED),
     Client("vhost-pin/null_blk/busyloop/poll", "--vhost-pin", "null_blk",

@@ -25,6 +25,7 @@ struct disk_options {
 	unsigned int depth;		/* requests under way on a queue */
 	unsigned int segments;		/* of a request */
 	unsigned int busyloop_us;	/* of vhost-pin's threads; 0: none */
+	bool poll_disk;			/* by vhost-pin's threads */
 };
 
 struct disk {

@@ -18,6 +18,7 @@ VDPA = "/sys/bus/vdpa"
 DISKS = {
     "vhost-pin": "/dev/null",
     "null_blk": "/dev/null_blk",
+    "null_poll": "/dev/null_poll",
     "null_mem": "/dev/null_mem",
     "ram": "/dev/ram0",
     "tmpfs": "/tmp/disk.img",
@@ -102,6 +103,10 @@ class Setup:
     def make_null_blk(self):
         """Touches no data."""
         null_blk("null_blk", size=1024)
+
+    def make_null_poll(self):
+        """Likewise, and has a queue for those who poll."""
+        null_blk("null_poll", size=1024, poll_queues=1)
 
     def make_null_mem(self):
         """Keeps data in pages of its own."""
