@@ -98,10 +98,11 @@ class Pair:
         virtual CPU, by QEMU's main thread, which interrupts the guest, and in
         all."""
         with self.switches:
-            said = self.guest.run(f"turn {self.names[who]} {operation} {size} {depth}"
-                                  f" {int(seconds * 1000)}", timeout=60)
+            self.guest.send(f"turn {self.names[who]} {operation} {size} {depth}"
+                            f" {int(seconds * 1000)}")
+            said = self.guest.expect(r"^guest: status ", timeout=60)
         fields = next((line.split(";") for line in said if line.startswith("3;")), None)
-        if not fields or fields[4] != "0":
+        if said[-1] != "guest: status 0" or not fields or fields[4] != "0":
             raise Failure(f"fio in the guest: {said}")
         # Of terse version 3: KiB and, three fields on, milliseconds.
         first = 46 if operation == "randwrite" else 5
