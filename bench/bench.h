@@ -53,5 +53,6 @@ int vpin_bench_walk(struct seq_file *m);
 int vpin_bench_request(struct seq_file *m);
 int vpin_bench_remote(struct seq_file *m);
 int vpin_bench_map(struct seq_file *m);
+int vpin_bench_memory(struct seq_file *m);
 
 #endif /* _VPIN_BENCH_H */

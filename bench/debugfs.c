@@ -37,6 +37,7 @@ BENCH_FILE(walk);
 BENCH_FILE(request);
 BENCH_FILE(remote);
 BENCH_FILE(map);
+BENCH_FILE(memory);
 
 /* All of it goes with vhost_pin/. */
 void vpin_bench_init(void)
@@ -52,4 +53,5 @@ void vpin_bench_init(void)
 	debugfs_create_file("request-smp", 0400, dir, NULL,
 			    &vpin_bench_remote_fops);
 	debugfs_create_file("map", 0400, dir, NULL, &vpin_bench_map_fops);
+	debugfs_create_file("memory", 0400, dir, NULL, &vpin_bench_memory_fops);
 }

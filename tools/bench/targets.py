@@ -26,6 +26,10 @@ def _io(size, depth, who="vhost-pin/null_blk"):
     return f"io/randread/{size}/depth={depth}", who
 
 
+def _stock(kib, depth, who="vhost-pin/null_blk"):
+    return f"stock-icount/randread/{kib}k/depth={depth}", who
+
+
 def _guest(who):
     return "guest/randread/4k/depth=32", who
 
@@ -68,6 +72,15 @@ TARGETS = [
            "at least", 3),
     Target("a guest's 4 KiB, depth 32, over virtio-blk", _guest("vhost-pin"),
            _guest("virtio-blk"), "at least", 1.5),
+    Target("mapping and unmapping 1 GiB, over a pass that pins and one that unpins",
+           ("kernel/memory/mib=1024", "vhost-pin"), ("kernel/memory/mib=1024", "floor"),
+           "at most", 1.25),
+    *(Target(f"Debian's kernel, instructions: {size} KiB, depth {depth}, over {peer}",
+             _stock(size, depth), _stock(size, depth, who), "at least", bound)
+      for size, depth, peer, who, bound in (
+          (4, 32, "vdpa_sim_blk", "vdpa_sim", 1.3), (4, 128, "vdpa_sim_blk", "vdpa_sim", 1.3),
+          (4, 32, "fio's io_uring", "fio/null_blk", 1), (4, 128, "fio's io_uring", "fio/null_blk", 1),
+          (4, 1, "vdpa_sim_blk", "vdpa_sim", 0.95), (64, 32, "vdpa_sim_blk", "vdpa_sim", 3))),
     Target("two queues, over one", _queues(2), _queues(1), "at least", 1.7,
            note="a lab of one CPU cannot show it"),
     Target("two queues, over one, on two CPUs", _queues(2, "/cpus=2"),
