@@ -39,18 +39,19 @@ class Rates:
     """An axis."""
 
     def __init__(self, name, points, group, more=lambda value: (), check=None,
-                 where=""):
+                 where="", smoke=()):
         self.name = name
         self.points = points            # value -> contestants
         self.group = group              # value -> group
         self.more = more                # value -> options of the client
         self.check = check              # (value, result)
         self.where = where              # appended to the name of a bench
+        self.smoke = smoke              # values of a smoke test; none: the ends
 
     def turns(self, smoke):
-        """All of a round; of a smoke test, the ends of the axis."""
+        """All of a round, or of a smoke test's."""
         values = list(self.points)
-        for value in (values[0], values[-1]) if smoke else values:
+        for value in (self.smoke or (values[0], values[-1])) if smoke else values:
             for client in self.points[value]:
                 yield self.turn(value, client)
 
@@ -81,7 +82,7 @@ READS = Group("randread", 4096, 32)
 def queues(where=""):
     """The simulator takes no part: it has one."""
     return Rates("queues", {1: THREADS, 2: THREADS, 4: THREADS},
-                 lambda value: READS._replace(queues=value), where=where)
+                 lambda value: READS._replace(queues=value), where=where, smoke=(1, 2))
 
 
 RATES = [
