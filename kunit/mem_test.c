@@ -291,14 +291,15 @@ static u64 contiguous(struct vpin_guest *guest, u64 gpa, u64 want)
 
 /*
  * From each border of a page and beside it, for each length around the borders:
- * the right address, and exactly the bytes that follow it without a gap.
+ * the right address, and exactly the bytes that follow it without a gap; by a
+ * hint no more than these, and no less than what the page has.
  */
 static void resolve_over_layouts(struct kunit *test)
 {
 	const struct layout_case *c = test->param_value;
 	struct vpin_guest *guest = test->priv;
 	static struct vpin_hint hint;
-	u64 gpa, want, len;
+	u64 gpa, want, len, page;
 	void *addr;
 
 	vpin_guest_map_at(guest, AT, LEN, c->offset, VPIN_PERM_RW, c->layout);
@@ -309,11 +310,20 @@ static void resolve_over_layouts(struct kunit *test)
 						 VPIN_PERM_READ);
 			KUNIT_ASSERT_PTR_EQ(test, addr,
 					    vpin_guest_ptr(guest, gpa));
+			KUNIT_ASSERT_LE(test, len, contiguous(guest, gpa, want));
+			page = PAGE_SIZE - offset_in_page(addr);
+			KUNIT_ASSERT_GE(test, len,
+					min3(want, page, AT + LEN - gpa));
+			len = want;
+			addr = vpin_snap_resolve(guest->snap, NULL, gpa, &len,
+						 VPIN_PERM_READ);
+			KUNIT_ASSERT_PTR_EQ(test, addr,
+					    vpin_guest_ptr(guest, gpa));
 			KUNIT_ASSERT_EQ(test, len, contiguous(guest, gpa, want));
 		}
 	}
 	len = U64_MAX;
-	vpin_snap_resolve(guest->snap, &hint, AT, &len, VPIN_PERM_READ);
+	vpin_snap_resolve(guest->snap, NULL, AT, &len, VPIN_PERM_READ);
 	KUNIT_EXPECT_EQ(test, len, contiguous(guest, AT, LEN));
 	len = 1;
 	KUNIT_EXPECT_PTR_EQ(test, vpin_snap_resolve(guest->snap, &hint, AT - 1,

@@ -157,13 +157,17 @@ static inline struct vpin_hit *vpin_hint_near(struct vpin_hint *hint, u64 gpa)
 	return &hint->near[(gpa >> PAGE_SHIFT) % VPIN_HITS];
 }
 
-static __always_inline bool vpin_hit_holds(const struct vpin_hit *hit, u64 gpa,
-					   u64 len, u32 perm)
+/* What @hit knows of @gpa, and how much of @len; NULL if nothing. */
+static __always_inline void *vpin_hit_resolve(const struct vpin_hit *hit,
+					      u64 gpa, u64 *len, u32 perm)
 {
-	u64 offset = gpa - hit->first;
+	u64 offset = gpa - hit->first, room = hit->span - offset;
 
-	return offset <= hit->span && len - 1 <= hit->span - offset &&
-	       !(hit->denied & perm);
+	if (offset > hit->span || hit->denied & perm)
+		return NULL;
+	if (unlikely(*len - 1 > room))
+		*len = room + 1;
+	return hit->addr + offset;
 }
 
 void *vpin_snap_translate(const struct vpin_snap *snap, struct vpin_hint *hint,
@@ -175,8 +179,9 @@ void *vpin_snap_translate(const struct vpin_snap *snap, struct vpin_hint *hint,
  * @hint: what the reader remembers, updated; NULL if nothing
  * @gpa: first GPA of the stretch
  * @len: in: bytes wanted, not 0; out: bytes that are contiguous from the
- *	returned address, 1 to the bytes wanted.  A longer stretch is reached by
- *	calling again for the rest: that also crosses into adjacent ranges.
+ *	returned address, 1 to the bytes wanted; with a hint maybe not all that
+ *	are.  A longer stretch is reached by calling again for the rest: that
+ *	also crosses into adjacent ranges.
  * @perm: VPIN_PERM_* that the access needs
  *
  * Return: a kernel address that stays valid as long as @snap is held, or NULL
@@ -186,21 +191,22 @@ static __always_inline void *vpin_snap_resolve(const struct vpin_snap *snap,
 					       struct vpin_hint *hint, u64 gpa,
 					       u64 *len, u32 perm)
 {
-	const struct vpin_hit *hit;
+	void *addr;
 
 	if (likely(hint && hint->id == snap->id)) {
-		hit = vpin_hint_far(hint, gpa);
-		if (likely(vpin_hit_holds(hit, gpa, *len, perm)))
-			return hit->addr + (gpa - hit->first);
-		hit = vpin_hint_near(hint, gpa);
-		if (likely(vpin_hit_holds(hit, gpa, *len, perm)))
-			return hit->addr + (gpa - hit->first);
+		addr = vpin_hit_resolve(vpin_hint_far(hint, gpa), gpa, len, perm);
+		if (likely(addr))
+			return addr;
+		addr = vpin_hit_resolve(vpin_hint_near(hint, gpa), gpa, len,
+					perm);
+		if (likely(addr))
+			return addr;
 	}
 	{
 		/* Of its own, so that @len can stay in a register. */
 		u64 n = *len;
-		void *addr = vpin_snap_translate(snap, hint, gpa, &n, perm);
 
+		addr = vpin_snap_translate(snap, hint, gpa, &n, perm);
 		*len = n;
 		return addr;
 	}

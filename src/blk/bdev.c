@@ -111,12 +111,15 @@ static void vpin_blk_bdev_drop(struct vpin_blk_req *req, struct bio *bio)
 }
 
 /*
- * Adds pieces of data until the bio is full or @len bytes are in it.  Return:
- * 0; 1 if a piece cannot be transferred in place; -EFAULT if it is not mapped.
+ * Adds pieces of data until the bio is full or @len bytes are in it; those that
+ * lie next to each other become one.  Return: 0; 1 if a piece cannot be
+ * transferred in place; -EFAULT if it is not mapped.
  */
 static int vpin_blk_bdev_fill(struct vpin_blk_req *req, struct bio *bio,
 			      struct vpin_cursor *data, u32 len)
 {
+	void *end = NULL;
+
 	while (bio->bi_iter.bi_size < len && bio->bi_vcnt < bio->bi_max_vecs) {
 		u32 n = len - bio->bi_iter.bi_size;
 		void *addr = vpin_cursor_next(data, &n);
@@ -125,9 +128,14 @@ static int vpin_blk_bdev_fill(struct vpin_blk_req *req, struct bio *bio,
 			return -EFAULT;
 		if (unlikely(((unsigned long)addr | n) & req->disk->align_mask))
 			return 1;
-		if (unlikely(bio_add_page(bio, virt_to_page(addr), n,
-					  offset_in_page(addr)) != n))
-			return 1;
+		if (addr == end) {
+			bio->bi_io_vec[bio->bi_vcnt - 1].bv_len += n;
+			bio->bi_iter.bi_size += n;
+		} else {
+			__bio_add_page(bio, virt_to_page(addr), n,
+				       offset_in_page(addr));
+		}
+		end = addr + n;
 	}
 	return 0;
 }
