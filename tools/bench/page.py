@@ -27,7 +27,7 @@ SECTIONS = [
      r"|kernel/walk/direct-cold/"),
     ("A whole request", ["requests"],
      r"kernel/request/|user/request/direct/3/.*/regions=4$"),
-    ("Changing memory", [], r"kernel/map/"),
+    ("Changing memory", [], r"kernel/(map|memory)/"),
     ("End to end", ["io"], r"io/"),
     ("End to end on Debian's own kernel, in an emulator", [], r"stock"),
     ("Growth", ["growth", "memory"], r"growth/"),
