@@ -14,20 +14,18 @@ static int vpin_bench_region_set_pin(struct vpin_bench_guest *guest,
 				     bool by_page)
 {
 	void **pages = &guest->pages[region->gpa >> PAGE_SHIFT];
-	unsigned long nr_pages = region->size >> PAGE_SHIFT;
-	unsigned long done = 0, i, nr;
+	unsigned long i;
 	int ret = 0;
 
-	for (i = 0; done < nr_pages && !ret; i++, done += nr) {
-		void *last;
+	for (i = 0; i < region->pin->nr_chunks && !ret; i++) {
+		unsigned long nr = vpin_chunk_nr(region->pin, i);
+		void *last = pages[nr - 1];
 
-		nr = min(VPIN_CHUNK_PAGES - (i ? 0 : region->pin->skip),
-			 nr_pages - done);
-		last = pages[done + nr - 1];
 		if (by_page)
-			pages[done + nr - 1] = pages[done];
-		ret = vpin_pin_set_chunk(region->pin, i, &pages[done]);
-		pages[done + nr - 1] = last;
+			pages[nr - 1] = pages[0];
+		ret = vpin_pin_set_chunk(region->pin, i, pages);
+		pages[nr - 1] = last;
+		pages += nr;
 	}
 	return ret;
 }

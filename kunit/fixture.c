@@ -43,7 +43,7 @@ static void vpin_guest_make_pin(struct kunit *test,
 	for (i = 0; i < piece->pin->nr_chunks; i++) {
 		KUNIT_ASSERT_EQ(test, vpin_pin_set_chunk(piece->pin, i,
 							 piece->pages + done), 0);
-		done += VPIN_CHUNK_PAGES - (i ? 0 : piece->pin->skip);
+		done += vpin_chunk_nr(piece->pin, i);
 	}
 }
 

@@ -158,7 +158,7 @@ void vpin_desc_table_dump(struct seq_file *m,
  *	and then the indirect one if the chain goes there; see vpin_desc_table
  * @base_addr: of that table
  * @size: of that table
- * @next: index of the next descriptor in @table, or VPIN_CHAIN_END
+ * @next: index of the next descriptor in that table, or VPIN_CHAIN_END
  * @left: descriptors that the chain may still have
  * @total: bytes so far
  * @seen: flags of the descriptors so far

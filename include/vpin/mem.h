@@ -12,6 +12,7 @@
 #ifndef _VPIN_MEM_H
 #define _VPIN_MEM_H
 
+#include <linux/minmax.h>
 #include <linux/mutex.h>
 #include <vpin/snap.h>
 
@@ -68,6 +69,16 @@ void vpin_window_close(struct vpin_window *window);
 static inline unsigned long vpin_pin_count(u64 uaddr, u64 size)
 {
 	return (PAGE_ALIGN(uaddr + size) - (uaddr & PAGE_MASK)) >> PAGE_SHIFT;
+}
+
+/* How many pages of chunk @i are @pin's; they follow each other. */
+static inline unsigned long vpin_chunk_nr(const struct vpin_pin *pin,
+					  unsigned long i)
+{
+	unsigned long from = i ? 0 : pin->skip;
+
+	return min(VPIN_CHUNK_PAGES,
+		   pin->skip + pin->nr_pages - i * VPIN_CHUNK_PAGES) - from;
 }
 
 struct vpin_pin *vpin_pin_alloc(u64 uaddr, unsigned long nr_pages);

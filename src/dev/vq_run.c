@@ -121,7 +121,8 @@ static void vpin_vq_reap_list(struct vpin_vq *vq, struct llist_node *done)
 		struct vpin_view *view = req->view;
 		u16 head = req->head;
 
-		list_del_init(&req->polled);
+		if (unlikely(!list_empty(&req->polled)))
+			list_del_init(&req->polled);
 		if (!vq->dev->type->vq_end(vq, req))
 			continue;
 		if (vq->view)

@@ -13,13 +13,10 @@
 #include <linux/string.h>
 #include <vpin/mem.h>
 
-/* Which pages of chunk @i are the pin's: [*from, the returned index). */
-static unsigned int vpin_chunk_pages(const struct vpin_pin *pin,
-				     unsigned long i, unsigned int *from)
+/* Index, in its chunk, of the first page of chunk @i that is @pin's. */
+static unsigned int vpin_chunk_from(const struct vpin_pin *pin, unsigned long i)
 {
-	*from = i ? 0 : pin->skip;
-	return min(VPIN_CHUNK_PAGES,
-		   pin->skip + pin->nr_pages - i * VPIN_CHUNK_PAGES);
+	return i ? 0 : pin->skip;
 }
 
 /* The array of a chunk that has one: an entry for each of its 512 pages. */
@@ -58,12 +55,9 @@ void vpin_pin_free(struct vpin_pin *pin)
 	unsigned long i;
 
 	for (i = 0; i < pin->nr_chunks; i++) {
-		unsigned int from;
-
-		if (!(pin->chunks[i] & VPIN_CHUNK_ARRAY))
-			continue;
-		vpin_chunk_pages(pin, i, &from);
-		kvfree(vpin_chunk_array(pin->chunks[i]) + from);
+		if (pin->chunks[i] & VPIN_CHUNK_ARRAY)
+			kvfree(vpin_chunk_array(pin->chunks[i]) +
+			       vpin_chunk_from(pin, i));
 	}
 	kvfree(pin);
 }
@@ -79,7 +73,8 @@ void vpin_pin_free(struct vpin_pin *pin)
 int vpin_pin_set_chunk(struct vpin_pin *pin, unsigned long i,
 		       void *const *addrs)
 {
-	unsigned int from, nr = vpin_chunk_pages(pin, i, &from) - from, page;
+	unsigned int from = vpin_chunk_from(pin, i);
+	unsigned int nr = vpin_chunk_nr(pin, i), page;
 	void **array;
 
 	for (page = 1; page < nr; page++) {

@@ -84,25 +84,22 @@ static int vpin_pin_chunk(struct vpin_pin *pin, unsigned long i, u64 uaddr,
 /* Pins all of it, chunk by chunk. */
 static int vpin_pin_pages(struct vpin_pin *pin, u64 uaddr)
 {
-	unsigned long done = 0, nr;
+	unsigned long done = 0, nr, i;
 	void **pages;
 	int ret = 0;
 
 	pages = kmalloc_array(VPIN_CHUNK_PAGES, sizeof(*pages), GFP_KERNEL);
 	if (!pages)
 		return -ENOMEM;
-	for (; done < pin->nr_pages; done += nr) {
-		nr = min(VPIN_CHUNK_PAGES -
-			 (pin->skip + done) % VPIN_CHUNK_PAGES,
-			 pin->nr_pages - done);
-		ret = vpin_pin_chunk(pin, (pin->skip + done) / VPIN_CHUNK_PAGES,
-				     uaddr + (done << PAGE_SHIFT), nr, pages);
-		if (!ret && fatal_signal_pending(current)) {
-			done += nr;
-			ret = -EINTR;
-		}
+	for (i = 0; i < pin->nr_chunks && !ret; i++) {
+		nr = vpin_chunk_nr(pin, i);
+		ret = vpin_pin_chunk(pin, i, uaddr + (done << PAGE_SHIFT), nr,
+				     pages);
 		if (ret)
 			break;
+		done += nr;
+		if (fatal_signal_pending(current))
+			ret = -EINTR;
 		cond_resched();
 	}
 	kfree(pages);

@@ -38,14 +38,13 @@ void vpin_pin_put(struct vpin_pin *pin)
 static int bench_pin_set(struct vpin_pin *pin, char *host, bool scattered)
 {
 	void *pages[VPIN_CHUNK_PAGES];
-	unsigned long i, at, chunk = 0;
+	unsigned long chunk, i;
 
-	for (i = 0; i < pin->nr_pages; chunk++) {
-		unsigned long nr = 0;
+	for (chunk = 0; chunk < pin->nr_chunks; chunk++) {
+		unsigned long nr = vpin_chunk_nr(pin, chunk);
 
-		for (at = chunk ? 0 : pin->skip;
-		     at < VPIN_CHUNK_PAGES && i < pin->nr_pages; at++, i++)
-			pages[nr++] = host + (i << PAGE_SHIFT);
+		for (i = 0; i < nr; i++, host += PAGE_SIZE)
+			pages[i] = host;
 		if (scattered && nr > 1)
 			pages[0] = pages[1];
 		if (vpin_pin_set_chunk(pin, chunk, pages))
