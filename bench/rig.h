@@ -65,7 +65,9 @@ struct vpin_bench_shape {
  * @ring: vhost-pin's side
  * @table: see @ring
  * @hint: see @ring
- * @descs: see @ring
+ * @indirect: see @ring
+ * @chain: see @ring
+ * @bufs: see @ring
  * @vringh: vringh's side, of whichever flavour runs
  * @riov: see @vringh
  * @wiov: see @vringh
@@ -94,7 +96,9 @@ struct vpin_bench_rig {
 	struct vpin_ring ring;
 	struct vpin_desc_table table;
 	struct vpin_hint hint;
-	struct vpin_desc descs[BENCH_CHAIN_MAX];
+	struct vpin_desc_table indirect;
+	struct vpin_chain chain;
+	struct vpin_chain_buf bufs[BENCH_CHAIN_MAX];
 
 	struct vringh vringh;
 	struct vringh_kiov riov;

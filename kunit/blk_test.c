@@ -21,7 +21,7 @@
  * @guest: the guest
  * @disk: the disk; it is never served
  * @dev: the device, as far as parsing looks at it
- * @descs: what the chain was copied to
+ * @bufs: what the chain was copied to
  * @chain: the chain
  * @hint: last hit of translations
  * @out: cursor of the readable half, after parsing
@@ -32,7 +32,7 @@ struct blk_test {
 	struct vpin_guest *guest;
 	struct vpin_blk disk;
 	struct vpin_dev dev;
-	struct vpin_desc descs[NUM];
+	struct vpin_chain_buf bufs[NUM];
 	struct vpin_chain chain;
 	struct vpin_hint hint;
 	struct vpin_cursor out;
@@ -75,7 +75,7 @@ static bool parse(struct kunit *test, const struct vpin_desc *descs, u32 nr)
 	vpin_guest_chain(t->guest, descs, nr);
 	KUNIT_ASSERT_EQ(test, vpin_desc_table_init(&table, t->guest->snap,
 						   GUEST_TABLE, NUM), 0);
-	t->chain.descs = t->descs;
+	t->chain.bufs = t->bufs;
 	t->chain.max = NUM;
 	KUNIT_ASSERT_EQ(test, vpin_chain_walk(&t->chain, &table, &t->hint, 0,
 					      true), 0);

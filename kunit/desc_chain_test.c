@@ -346,9 +346,8 @@ static int walk(struct kunit *test, struct vpin_chain *chain,
 {
 	static struct vpin_hint hint;
 
-	chain->descs = kunit_kcalloc(test, max, sizeof(*chain->descs),
-				     GFP_KERNEL);
-	KUNIT_ASSERT_NOT_NULL(test, chain->descs);
+	chain->bufs = kunit_kcalloc(test, max, sizeof(*chain->bufs), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, chain->bufs);
 	chain->max = max;
 	return vpin_chain_walk(chain, table, &hint, 0, true);
 }
@@ -368,6 +367,99 @@ static void chain_walk_counts_both_halves(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, chain.writable, 1537U);
 	KUNIT_EXPECT_EQ(test, walk(test, &chain, &table, 4), 0);
 	KUNIT_EXPECT_EQ(test, walk(test, &chain, &table, 3), -EMSGSIZE);
+	vpin_desc_table_fini(&table);
+}
+
+/* Has @hint remember the first byte of a buffer.  Return: where it is. */
+static void *remember(struct kunit *test, struct vpin_hint *hint, u64 gpa,
+		      u32 perm)
+{
+	struct vpin_guest *guest = test->priv;
+	u64 len = 1;
+
+	return vpin_snap_resolve(guest->snap, hint, gpa, &len, perm);
+}
+
+/*
+ * The walk finds whole buffers that were remembered; of those on a page that was
+ * not, or only in part, or that may not be used so, it says nothing.
+ */
+static void chain_walk_finds_what_is_remembered(struct kunit *test)
+{
+	static const struct {
+		struct vpin_desc desc;
+		u64 remembered;
+		u32 perm;
+		bool found;
+	} cases[] = {
+		{ DESC(GUEST_NEXT + 16, 32, 0, 0), GUEST_NEXT, VPIN_PERM_RW, true },
+		{ DESC(GUEST_NEXT, 4096, D_WRITE, 0), GUEST_NEXT + 100, VPIN_PERM_RW,
+		  true },
+		{ DESC(GUEST_NEXT + 1, 4096, 0, 0), GUEST_NEXT, VPIN_PERM_RW, false },
+		{ DESC(GUEST_NEXT, SZ_64K, 0, 0), GUEST_NEXT, VPIN_PERM_RW, false },
+		{ DESC(GUEST_NEXT - 1, 2, 0, 0), GUEST_NEXT, VPIN_PERM_RW, false },
+		{ DESC(GUEST_NEXT + 4096, 1, 0, 0), GUEST_NEXT, VPIN_PERM_RW, false },
+		{ DESC(GUEST_RO, 1, 0, 0), GUEST_RO, VPIN_PERM_READ, true },
+		{ DESC(GUEST_RO, 1, D_WRITE, 0), GUEST_RO, VPIN_PERM_READ, false },
+		{ DESC(GUEST_WO, 1, 0, 0), GUEST_WO, VPIN_PERM_WRITE, false },
+		{ DESC(GUEST_HOLE, 1, 0, 0), GUEST_NEXT, VPIN_PERM_RW, false },
+		{ DESC(0, 1, 0, 0), GUEST_NEXT, VPIN_PERM_RW, false },
+		{ DESC(U64_MAX, 1, 0, 0), GUEST_NEXT, VPIN_PERM_RW, false },
+	};
+	struct vpin_guest *guest = test->priv;
+	struct vpin_desc_table table;
+	struct vpin_chain_buf buf;
+	struct vpin_chain chain = { .bufs = &buf, .max = 1 };
+	u32 i;
+
+	vpin_guest_table(guest, &table, SIZE);
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		const struct vpin_desc *desc = &cases[i].desc;
+		struct vpin_hint *hint;
+
+		hint = kunit_kzalloc(test, sizeof(*hint), GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, hint);
+		vpin_guest_chain(guest, desc, 1);
+		KUNIT_ASSERT_EQ(test, vpin_chain_walk(&chain, &table, hint, 0,
+						      true), 0);
+		KUNIT_EXPECT_PTR_EQ_MSG(test, buf.addr, NULL, "%u, cold", i);
+		KUNIT_ASSERT_NOT_NULL(test, remember(test, hint,
+						     cases[i].remembered,
+						     cases[i].perm));
+		KUNIT_ASSERT_EQ(test, vpin_chain_walk(&chain, &table, hint, 0,
+						      true), 0);
+		KUNIT_EXPECT_PTR_EQ_MSG(test, buf.addr, cases[i].found ?
+					vpin_guest_ptr(guest, desc->addr) : NULL,
+					"%u", i);
+		KUNIT_EXPECT_EQ(test, buf.gpa, desc->addr);
+		KUNIT_EXPECT_EQ(test, buf.len, desc->len);
+	}
+	vpin_desc_table_fini(&table);
+}
+
+/* What was remembered of another address space is forgotten by the walk. */
+static void chain_walk_in_another_snapshot(struct kunit *test)
+{
+	struct vpin_desc one = DESC(GUEST_NEXT, 16, 0, 0);
+	struct vpin_guest *guest = test->priv;
+	static struct vpin_hint hint;
+	struct vpin_desc_table table;
+	struct vpin_chain_buf buf;
+	struct vpin_chain chain = { .bufs = &buf, .max = 1 };
+
+	vpin_guest_table(guest, &table, SIZE);
+	vpin_guest_chain(guest, &one, 1);
+	KUNIT_ASSERT_NOT_NULL(test, remember(test, &hint, GUEST_NEXT,
+					     VPIN_PERM_READ));
+	KUNIT_ASSERT_EQ(test, vpin_chain_walk(&chain, &table, &hint, 0, true), 0);
+	KUNIT_ASSERT_NOT_NULL(test, buf.addr);
+	vpin_desc_table_fini(&table);
+
+	vpin_guest_map(guest, SZ_1G, SZ_4K, VPIN_PERM_RW, VPIN_GUEST_RUN);
+	KUNIT_ASSERT_EQ(test, vpin_desc_table_init(&table, guest->snap,
+						   GUEST_TABLE, SIZE), 0);
+	KUNIT_ASSERT_EQ(test, vpin_chain_walk(&chain, &table, &hint, 0, true), 0);
+	KUNIT_EXPECT_PTR_EQ(test, buf.addr, NULL);
 	vpin_desc_table_fini(&table);
 }
 
@@ -513,6 +605,8 @@ static struct kunit_case vpin_desc_chain_cases[] = {
 	KUNIT_CASE(chain_next_after_an_error),
 	KUNIT_CASE(chain_next_goes_on_in_an_indirect_table),
 	KUNIT_CASE(chain_walk_counts_both_halves),
+	KUNIT_CASE(chain_walk_finds_what_is_remembered),
+	KUNIT_CASE(chain_walk_in_another_snapshot),
 	KUNIT_CASE(cursor_copies_across_descriptors),
 	KUNIT_CASE(cursor_writes_to_the_writable_half),
 	KUNIT_CASE(cursor_next_gives_contiguous_pieces),

@@ -117,13 +117,14 @@ static void check_chain(struct kunit *test, const struct vpin_desc_table *table,
 {
 	int error = walk < 0 ? walk : 0;
 	struct vpin_desc descs[SIZE], desc;
-	struct vpin_chain chain = { .descs = descs, .max = SIZE };
+	struct vpin_chain_buf bufs[SIZE];
+	struct vpin_chain chain = { .bufs = bufs, .max = SIZE };
 	struct vpin_chain_iter iter;
 	static struct vpin_hint hint;
 	u32 len, nr = 0;
 	int ret;
 
-	vpin_chain_begin(&iter, table, &hint, 0, true);
+	vpin_chain_begin(&iter, table, &chain.indirect, &hint, 0);
 	while ((ret = vpin_chain_next(&iter, &desc)) > 0)
 		nr++;
 	KUNIT_EXPECT_LE(test, nr, SIZE);
@@ -202,8 +203,8 @@ static void h04_walk_drops_zero_lengths(struct kunit *test)
 		{ GUEST_BUF, 1, D_NEXT | D_WRITE, 6 },
 		{ GUEST_BUF, 0, D_WRITE, 0 },
 	};
-	struct vpin_desc copies[3];
-	struct vpin_chain chain = { .descs = copies, .max = 3 };
+	struct vpin_chain_buf bufs[3];
+	struct vpin_chain chain = { .bufs = bufs, .max = 3 };
 	static struct vpin_hint hint;
 	struct vpin_desc_table table;
 
@@ -359,11 +360,11 @@ static void h07_largest_table(struct kunit *test)
 	vpin_desc_table_fini(&table);
 }
 
-/* A cursor over one descriptor that the device reads. */
+/* A cursor over one buffer that the device reads. */
 static void cursor_over(struct kunit *test, struct vpin_cursor *cursor,
-			struct vpin_desc *one, struct vpin_hint *hint)
+			struct vpin_chain_buf *one, struct vpin_hint *hint)
 {
-	struct vpin_chain chain = { .descs = one, .nr = 1, .nr_readable = 1 };
+	struct vpin_chain chain = { .bufs = one, .nr = 1, .nr_readable = 1 };
 	struct vpin_guest *guest = test->priv;
 
 	vpin_cursor_readable(cursor, &chain, guest->snap, hint);
@@ -372,7 +373,7 @@ static void cursor_over(struct kunit *test, struct vpin_cursor *cursor,
 /* The exact bytes across the border: 100 of one range, 100 of the next. */
 static void h08_bytes_across_adjacent_ranges(struct kunit *test)
 {
-	struct vpin_desc one = DESC(GUEST_NEXT - 100, 200, 0, 0);
+	struct vpin_chain_buf one = { .gpa = GUEST_NEXT - 100, .len = 200 };
 	struct vpin_guest *guest = test->priv;
 	static struct vpin_hint hint;
 	struct vpin_cursor cursor;
@@ -380,17 +381,17 @@ static void h08_bytes_across_adjacent_ranges(struct kunit *test)
 	u32 i;
 
 	vpin_guest_map_typical(guest);
-	vpin_guest_fill(guest, one.addr, one.len);
+	vpin_guest_fill(guest, one.gpa, one.len);
 	cursor_over(test, &cursor, &one, &hint);
 	KUNIT_ASSERT_EQ(test, vpin_cursor_copy(&cursor, got, 200), 0);
 	for (i = 0; i < 200; i++)
-		KUNIT_EXPECT_EQ(test, got[i], vpin_guest_pattern(one.addr + i));
+		KUNIT_EXPECT_EQ(test, got[i], vpin_guest_pattern(one.gpa + i));
 }
 
 /* A cursor stops before a hole, and never goes past it. */
 static void h08_cursor_at_a_hole(struct kunit *test)
 {
-	struct vpin_desc one = DESC(GUEST_HOLE - 100, 200, 0, 0);
+	struct vpin_chain_buf one = { .gpa = GUEST_HOLE - 100, .len = 200 };
 	struct vpin_guest *guest = test->priv;
 	static struct vpin_hint hint;
 	struct vpin_cursor cursor;
@@ -408,11 +409,12 @@ static void h08_cursor_at_a_hole(struct kunit *test)
 /* A buffer that the device writes gives no address where it may only read. */
 static void h09_cursor_needs_the_permission(struct kunit *test)
 {
-	struct vpin_desc descs[] = {
-		DESC(GUEST_WO, 1, 0, 0), DESC(GUEST_RO, 1, D_WRITE, 0),
+	struct vpin_chain_buf bufs[] = {
+		{ .gpa = GUEST_WO, .len = 1 },
+		{ .gpa = GUEST_RO, .len = 1, .writable = D_WRITE },
 	};
 	struct vpin_guest *guest = test->priv;
-	struct vpin_chain chain = { .descs = descs, .nr = 2, .nr_readable = 1 };
+	struct vpin_chain chain = { .bufs = bufs, .nr = 2, .nr_readable = 1 };
 	static struct vpin_hint hint;
 	struct vpin_cursor cursor;
 	u32 len = 1;
@@ -429,8 +431,8 @@ static void h09_cursor_needs_the_permission(struct kunit *test)
 /* What was handed out stays as it was read, whatever is written afterwards. */
 static void h10_descriptors_edited_after_the_walk(struct kunit *test)
 {
-	struct vpin_desc copies[SIZE];
-	struct vpin_chain chain = { .descs = copies, .max = SIZE };
+	struct vpin_chain_buf bufs[SIZE];
+	struct vpin_chain chain = { .bufs = bufs, .max = SIZE };
 	static struct vpin_hint hint;
 	struct vpin_desc_table table;
 	u32 i;
@@ -443,10 +445,10 @@ static void h10_descriptors_edited_after_the_walk(struct kunit *test)
 		vpin_guest_desc(test->priv, GUEST_TABLE, i,
 				&DESC(GUEST_HOLE, U32_MAX, D_NEXT, 0));
 	KUNIT_EXPECT_EQ(test, chain.nr, 2U);
-	KUNIT_EXPECT_EQ(test, copies[0].addr, GUEST_BUF);
-	KUNIT_EXPECT_EQ(test, copies[0].len, 16U);
-	KUNIT_EXPECT_EQ(test, copies[1].addr, GUEST_BUF);
-	KUNIT_EXPECT_EQ(test, copies[1].len, 1U);
+	KUNIT_EXPECT_EQ(test, bufs[0].gpa, GUEST_BUF);
+	KUNIT_EXPECT_EQ(test, bufs[0].len, 16U);
+	KUNIT_EXPECT_EQ(test, bufs[1].gpa, GUEST_BUF);
+	KUNIT_EXPECT_EQ(test, bufs[1].len, 1U);
 	vpin_desc_table_fini(&table);
 }
 
@@ -492,8 +494,8 @@ static void h10_indirect_edited_during_the_walk(struct kunit *test)
 static void h14_buffer_is_the_table(struct kunit *test)
 {
 	struct vpin_guest *guest = test->priv;
-	struct vpin_desc copies[SIZE];
-	struct vpin_chain chain = { .descs = copies, .max = SIZE };
+	struct vpin_chain_buf bufs[SIZE];
+	struct vpin_chain chain = { .bufs = bufs, .max = SIZE };
 	static struct vpin_hint hint;
 	struct vpin_desc_table table;
 	struct vpin_cursor cursor;
@@ -519,8 +521,8 @@ static void h14_buffer_is_the_table(struct kunit *test)
 static void h16_100000_bad_chains(struct kunit *test)
 {
 	struct vpin_guest *guest = test->priv;
-	struct vpin_desc copies[SIZE];
-	struct vpin_chain chain = { .descs = copies, .max = SIZE };
+	struct vpin_chain_buf bufs[SIZE];
+	struct vpin_chain chain = { .bufs = bufs, .max = SIZE };
 	static struct vpin_hint hint;
 	struct vpin_desc_table table;
 	u32 i, bad = 0;

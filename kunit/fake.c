@@ -83,11 +83,10 @@ static int vpin_fake_take(struct vpin_vq *vq, struct vpin_fake_queue *queue)
 {
 	struct vpin_fake *fake = vpin_fake_of(vq);
 	struct vpin_fake_req *req;
-	struct vpin_chain chain;
 	u16 head;
 	int ret;
 
-	ret = vpin_vq_take(vq, &chain, &head);
+	ret = vpin_vq_take(vq, &head);
 	vpin_fake_count(fake, &fake->nr_bad, ret < 0);
 	if (ret <= 0)
 		return ret;
@@ -98,7 +97,7 @@ static int vpin_fake_take(struct vpin_vq *vq, struct vpin_fake_queue *queue)
 	vpin_fake_count(fake, &fake->nr_faults, req->inflight);
 	req->inflight = true;
 	vpin_vq_begin(vq, &req->req, head);
-	req->req.len = chain.writable;
+	req->req.len = vq->chain.writable;
 	if (!READ_ONCE(fake->hold)) {
 		vpin_vq_complete(&req->req);
 		return 1;

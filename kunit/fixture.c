@@ -287,7 +287,8 @@ void vpin_walk_begin(struct vpin_walk *walk, bool allow_indirect)
 {
 	static struct vpin_hint hint;
 
-	vpin_chain_begin(&walk->iter, &walk->table, &hint, 0, allow_indirect);
+	vpin_chain_begin(&walk->iter, &walk->table,
+			 allow_indirect ? &walk->indirect : NULL, &hint, 0);
 }
 
 /* Return: as vpin_chain_next(). */

@@ -73,11 +73,13 @@ void vpin_guest_table(struct vpin_guest *guest, struct vpin_desc_table *table,
 /**
  * struct vpin_walk - a walk along a chain, one descriptor at a time
  * @table: where it begins, at descriptor 0
+ * @indirect: where it goes on, if it does
  * @iter: where it is
  * @desc: the descriptor that it came to last
  */
 struct vpin_walk {
 	struct vpin_desc_table table;
+	struct vpin_desc_table indirect;
 	struct vpin_chain_iter iter;
 	struct vpin_desc desc;
 };

@@ -15,10 +15,11 @@
 #ifndef _VPIN_DESC_H
 #define _VPIN_DESC_H
 
+#include <linux/build_bug.h>
 #include <linux/compiler.h>
 #include <linux/err.h>
+#include <linux/log2.h>
 #include <linux/minmax.h>
-#include <linux/nospec.h>
 #include <linux/overflow.h>
 #include <linux/types.h>
 #include <asm/byteorder.h>
@@ -44,14 +45,22 @@ struct vpin_desc {
  * @base_addr: GPA of descriptor 0
  * @size: number of descriptors
  * @snap: the address space that the table and its buffers are in
- * @linear: kernel address of descriptor 0 if the table is one piece there;
- *	else NULL, and each descriptor is translated
+ * @linear: kernel address of descriptor 0, if all that @mask reaches is one piece
+ *	there; else NULL, and each descriptor is translated
+ * @nr_linear: descriptors that are there: @size or 0
+ * @mask: what an index can be after it was masked: the table, up to a power of
+ *	two of descriptors
+ *
+ * An index is compared with @nr_linear, and masked: what a CPU loads before it
+ * knows how the comparison ends is the guest's memory, too.
  */
 struct vpin_desc_table {
 	u64 base_addr;
 	u32 size;
 	struct vpin_snap *snap;
-	void *linear;
+	const struct vring_desc *linear;
+	u32 nr_linear;
+	u32 mask;
 };
 
 /* A data buffer of a chain. */
@@ -63,6 +72,8 @@ struct vpin_desc_buf {
 
 int vpin_desc_table_init(struct vpin_desc_table *table, struct vpin_snap *snap,
 			 u64 base_addr, u32 size);
+void vpin_desc_table_set(struct vpin_desc_table *table, struct vpin_snap *snap,
+			 struct vpin_hint *hint, u64 base_addr, u32 size);
 void vpin_desc_table_fini(struct vpin_desc_table *table);
 void vpin_desc_table_clone(struct vpin_desc_table *to,
 			   const struct vpin_desc_table *from);
@@ -80,8 +91,8 @@ static inline u64 vpin_desc_table_total_size(const struct vpin_desc_table *table
 }
 
 int vpin_desc_addr(const struct vpin_desc_table *table, u32 index, u64 *gpa);
-int vpin_desc_read_slow(const struct vpin_snap *snap, u64 base_addr, u32 size,
-			u32 index, struct vpin_desc *desc);
+int vpin_desc_read_slow(const struct vpin_desc_table *table, u32 index,
+			struct vpin_desc *desc);
 int vpin_desc_write(const struct vpin_desc_table *table, u32 index,
 		    const struct vpin_desc *desc);
 
@@ -95,27 +106,6 @@ static inline void vpin_desc_load(struct vpin_desc *desc,
 	desc->next = __virtio16_to_cpu(true, READ_ONCE(wire->next));
 }
 
-/* vpin_desc_read() of a table in pieces, which may all be in registers. */
-static __always_inline int
-vpin_desc_fetch(const struct vpin_snap *snap, const void *linear, u64 base_addr,
-		u32 size, u32 index, struct vpin_desc *desc)
-{
-	const struct vring_desc *wire = linear;
-
-	if (unlikely(!wire || index >= size)) {
-		/* Of its own, so that @desc can be in registers, too. */
-		struct vpin_desc slow;
-		int ret = vpin_desc_read_slow(snap, base_addr, size, index,
-					      &slow);
-
-		if (!ret)
-			*desc = slow;
-		return ret;
-	}
-	vpin_desc_load(desc, &wire[array_index_nospec(index, size)]);
-	return 0;
-}
-
 /**
  * vpin_desc_read - copies one descriptor
  * @table: the table
@@ -127,11 +117,23 @@ vpin_desc_fetch(const struct vpin_snap *snap, const void *linear, u64 base_addr,
  * Return: 0; -ENODEV if the table is not bound; -EINVAL beyond its size;
  * -EFAULT if it is not mapped.
  */
-static inline int vpin_desc_read(const struct vpin_desc_table *table, u32 index,
+static __always_inline int vpin_desc_read(const struct vpin_desc_table *table, u32 index,
 				 struct vpin_desc *desc)
 {
-	return vpin_desc_fetch(table->snap, table->linear, table->base_addr,
-			       table->size, index, desc);
+	if (likely(index < table->nr_linear)) {
+		vpin_desc_load(desc, &table->linear[index & table->mask]);
+		return 0;
+	}
+	{
+		/* Of its own, so that @desc can be in registers. */
+		struct vpin_desc slow;
+		int ret = vpin_desc_read_slow(table, index, &slow);
+
+		if (ret < 0)
+			return ret;
+		*desc = slow;
+		return 0;
+	}
 }
 
 int vpin_desc_follow_chain(const struct vpin_desc_table *table, u16 head,
@@ -152,64 +154,113 @@ void vpin_desc_table_dump(struct seq_file *m,
 
 /**
  * struct vpin_chain_iter - one walk along a chain
- * @snap: the address space
+ * @table: where the next descriptor is: the ring's table, or an indirect one
+ * @indirect: what becomes the indirect table's if the chain goes there; NULL if
+ *	it must not, or has
  * @hint: what the reader remembers of translations, or NULL
- * @linear: of the table where the next descriptor is read, which is the ring's
- *	and then the indirect one if the chain goes there; see vpin_desc_table
- * @base_addr: of that table
- * @size: of that table
- * @next: index of the next descriptor in that table, or VPIN_CHAIN_END
+ * @next: index of the next descriptor in @table
+ * @flags: of the last descriptor: with VRING_DESC_F_NEXT there is a next one
+ * @writable: VRING_DESC_F_WRITE if the last one had it, else 0
  * @left: descriptors that the chain may still have
  * @total: bytes so far
- * @seen: flags of the descriptors so far
- * @allow_indirect: VIRTIO_F_INDIRECT_DESC was negotiated
  *
- * Without padding, so that a compiler that zeroes what is on the stack sees
- * that all of it is set.
+ * Nothing takes its address, so that all of it can be in registers; and it has
+ * no padding, so that a compiler that zeroes what is on the stack sees that all
+ * of it is set.
  */
 struct vpin_chain_iter {
-	struct vpin_snap *snap;
+	const struct vpin_desc_table *table;
+	struct vpin_desc_table *indirect;
 	struct vpin_hint *hint;
-	void *linear;
-	u64 base_addr;
-	u32 size;
 	u32 next;
+	u32 flags;
+	u32 writable;
 	u32 left;
-	u32 total;
-	u32 seen;
-	u32 allow_indirect;
+	u64 total;
 };
-
-/* No index: a table has at most VPIN_TABLE_MAX entries. */
-#define VPIN_CHAIN_END	(~0U)
 
 /**
  * vpin_chain_begin - starts a walk
  * @iter: the walk
  * @table: the ring's table, bound for as long as the walk lasts
+ * @indirect: room for an indirect table, for as long; NULL if
+ *	VIRTIO_F_INDIRECT_DESC was not negotiated
  * @hint: what the reader remembers of translations, or NULL
  * @head: index of the first descriptor
- * @allow_indirect: whether VIRTIO_F_INDIRECT_DESC was negotiated
  */
 static inline void vpin_chain_begin(struct vpin_chain_iter *iter,
 				    const struct vpin_desc_table *table,
-				    struct vpin_hint *hint, u16 head,
-				    bool allow_indirect)
+				    struct vpin_desc_table *indirect,
+				    struct vpin_hint *hint, u16 head)
 {
-	iter->snap = table->snap;
-	iter->linear = table->linear;
-	iter->base_addr = table->base_addr;
-	iter->size = table->size;
+	iter->table = table;
+	iter->indirect = indirect;
 	iter->hint = hint;
 	iter->next = head;
+	iter->flags = VRING_DESC_F_NEXT;
+	iter->writable = 0;
 	iter->left = table->size;
 	iter->total = 0;
-	iter->seen = 0;
-	iter->allow_indirect = allow_indirect;
 }
 
-void *vpin_chain_enter(const struct vpin_snap *snap, struct vpin_hint *hint,
-		       u64 gpa, u32 len);
+int vpin_chain_enter(struct vpin_desc_table *indirect, struct vpin_snap *snap,
+		     struct vpin_hint *hint, u64 gpa, u32 len);
+
+/* vpin_chain_next(), but that the buffer may wrap the address space. */
+static __always_inline int vpin_chain_step(struct vpin_chain_iter *iter,
+					   struct vpin_desc *desc)
+{
+	u32 index = iter->next, writable;
+	int ret;
+
+	if (!(iter->flags & VRING_DESC_F_NEXT))
+		return unlikely(iter->total >> 32) ? -EMSGSIZE : 0;
+	/* Also after an error. */
+	iter->flags = 0;
+again:
+	if (unlikely(check_sub_overflow(iter->left, 1U, &iter->left)))
+		return vpin_desc_table_is_valid(iter->table) ? -ELOOP : -ENODEV;
+	ret = vpin_desc_read(iter->table, index, desc);
+	if (unlikely(ret < 0))
+		return ret;
+
+	if (unlikely(desc->flags & VRING_DESC_F_INDIRECT)) {
+		/*
+		 * VIRTIO 1.2, 2.7.5.3.2: it may follow ordinary descriptors,
+		 * and its own WRITE flag means nothing.
+		 */
+		if (!iter->indirect || desc->flags & VRING_DESC_F_NEXT)
+			return -EINVAL;
+		ret = vpin_chain_enter(iter->indirect, iter->table->snap,
+				       iter->hint, desc->addr, desc->len);
+		if (ret < 0)
+			return ret;
+		iter->table = iter->indirect;
+		iter->indirect = NULL;
+		/* The table is in place of this descriptor. */
+		iter->left = min(iter->left + 1, iter->table->size);
+		index = 0;
+		goto again;
+	}
+
+	/* What the device reads comes before what it writes. */
+	writable = desc->flags & VRING_DESC_F_WRITE;
+	if (unlikely(writable < iter->writable))
+		return -EINVAL;
+	iter->writable = writable;
+	iter->total += desc->len;
+	iter->flags = desc->flags;
+	iter->next = desc->next;
+	return 1;
+}
+
+/* Whether a buffer wraps the address space: the last byte of all is before 0. */
+static inline bool vpin_desc_wraps(const struct vpin_desc *desc)
+{
+	u64 end;
+
+	return check_add_overflow(desc->addr, (u64)desc->len, &end) && end;
+}
 
 /**
  * vpin_chain_next - the next descriptor of a walk
@@ -230,75 +281,80 @@ void *vpin_chain_enter(const struct vpin_snap *snap, struct vpin_hint *hint,
 static __always_inline int vpin_chain_next(struct vpin_chain_iter *iter,
 					   struct vpin_desc *desc)
 {
-	u32 index = iter->next;
-	u64 end;
-	int ret;
+	int ret = vpin_chain_step(iter, desc);
 
-	if (index == VPIN_CHAIN_END)
-		return 0;
-	/* Also after an error. */
-	iter->next = VPIN_CHAIN_END;
-again:
-	if (unlikely(!iter->left--))
-		return iter->snap && iter->size ? -ELOOP : -ENODEV;
-	ret = vpin_desc_fetch(iter->snap, iter->linear, iter->base_addr,
-			      iter->size, index, desc);
-	if (unlikely(ret))
-		return ret;
-
-	if (desc->flags & VRING_DESC_F_INDIRECT) {
-		/*
-		 * VIRTIO 1.2, 2.7.5.3.2: it may follow ordinary descriptors,
-		 * and its own WRITE flag means nothing.
-		 */
-		if (unlikely(!iter->allow_indirect ||
-			     iter->seen & VRING_DESC_F_INDIRECT ||
-			     desc->flags & VRING_DESC_F_NEXT))
-			return -EINVAL;
-		iter->linear = vpin_chain_enter(iter->snap, iter->hint,
-						desc->addr, desc->len);
-		if (IS_ERR(iter->linear))
-			return PTR_ERR(iter->linear);
-		iter->base_addr = desc->addr;
-		iter->size = desc->len / sizeof(struct vring_desc);
-		/* The table is in place of this descriptor. */
-		iter->left = min(iter->left + 1, iter->size);
-		iter->seen |= VRING_DESC_F_INDIRECT;
-		index = 0;
-		goto again;
-	}
-
-	/* What the device reads comes before what it writes. */
-	if (unlikely(iter->seen & ~desc->flags & VRING_DESC_F_WRITE))
-		return -EINVAL;
-	iter->seen |= desc->flags;
-	/* The last byte of all is just before 0. */
-	if (unlikely(check_add_overflow(desc->addr, (u64)desc->len, &end) && end))
+	if (ret > 0 && unlikely(vpin_desc_wraps(desc))) {
+		iter->flags = 0;
 		return -EFAULT;
-	if (unlikely(check_add_overflow(iter->total, desc->len, &iter->total)))
-		return -EMSGSIZE;
+	}
+	return ret;
+}
 
-	if (desc->flags & VRING_DESC_F_NEXT)
-		iter->next = desc->next;
+/**
+ * struct vpin_chain_buf - a buffer of a chain, found in memory
+ * @gpa: where it is
+ * @addr: kernel address of its first byte, if all of it is one piece there and
+ *	the reader remembered where; else NULL, and it is translated as it is used
+ * @len: bytes
+ * @writable: VRING_DESC_F_WRITE if the device writes it, 0 if it reads it
+ */
+struct vpin_chain_buf {
+	u64 gpa;
+	void *addr;
+	u32 len;
+	u32 writable;
+};
+
+/* So that a descriptor's flags say what it may not be denied. */
+static_assert(VRING_DESC_F_WRITE == VPIN_PERM_WRITE);
+
+/**
+ * vpin_chain_next_buf - the next buffer of a walk
+ * @iter: the walk; its hint is vpin_hint_bind()'s
+ * @buf: out: the buffer
+ *
+ * Return: vpin_chain_next()'s.
+ */
+static __always_inline int vpin_chain_next_buf(struct vpin_chain_iter *iter,
+					       struct vpin_chain_buf *buf)
+{
+	struct vpin_desc desc;
+	int ret = vpin_chain_step(iter, &desc);
+
+	if (ret <= 0)
+		return ret;
+	buf->gpa = desc.addr;
+	buf->len = desc.len;
+	buf->writable = iter->writable;
+	if (likely(vpin_hint_find(iter->hint, desc.addr, desc.len,
+				  desc.flags, &buf->addr)))
+		return 1;
+	/* Only what was not found whole can wrap. */
+	if (unlikely(vpin_desc_wraps(&desc))) {
+		iter->flags = 0;
+		return -EFAULT;
+	}
 	return 1;
 }
 
 /**
  * struct vpin_chain - a chain that was walked: copies of its descriptors
- * @descs: the caller's array; descriptors without a byte are left out
- * @max: length of @descs; a ring's size is always enough
- * @nr: descriptors; the readable ones come first
+ * @bufs: the caller's array; buffers without a byte are left out
+ * @max: length of @bufs; a ring's size is always enough
+ * @nr: buffers; the readable ones come first
  * @nr_readable: how many of them the device reads
  * @readable: bytes that the device reads
  * @writable: bytes that the device writes
+ * @indirect: its indirect table, if it has one
  */
 struct vpin_chain {
-	struct vpin_desc *descs;
+	struct vpin_chain_buf *bufs;
 	u32 max;
 	u32 nr;
 	u32 nr_readable;
 	u32 readable;
 	u32 writable;
+	struct vpin_desc_table indirect;
 };
 
 int vpin_chain_walk(struct vpin_chain *chain,
@@ -309,16 +365,16 @@ int vpin_chain_walk(struct vpin_chain *chain,
  * struct vpin_cursor - a place in the bytes of one half of a chain
  * @snap: the address space
  * @hint: what the reader remembers of translations, or NULL
- * @desc: the descriptor it is in
- * @end: one past the last descriptor of the half
- * @offset: bytes into @desc
+ * @buf: the buffer it is in
+ * @end: one past the last buffer of the half
+ * @offset: bytes into @buf
  * @perm: what the half is used for, VPIN_PERM_*
  */
 struct vpin_cursor {
 	const struct vpin_snap *snap;
 	struct vpin_hint *hint;
-	const struct vpin_desc *desc;
-	const struct vpin_desc *end;
+	const struct vpin_chain_buf *buf;
+	const struct vpin_chain_buf *end;
 	u32 offset;
 	u32 perm;
 };
@@ -332,8 +388,8 @@ static inline void vpin_cursor_readable(struct vpin_cursor *cursor,
 	*cursor = (struct vpin_cursor) {
 		.snap = snap,
 		.hint = hint,
-		.desc = chain->descs,
-		.end = chain->descs + chain->nr_readable,
+		.buf = chain->bufs,
+		.end = chain->bufs + chain->nr_readable,
 		.perm = VPIN_PERM_READ,
 	};
 }
@@ -347,8 +403,8 @@ static inline void vpin_cursor_writable(struct vpin_cursor *cursor,
 	*cursor = (struct vpin_cursor) {
 		.snap = snap,
 		.hint = hint,
-		.desc = chain->descs + chain->nr_readable,
-		.end = chain->descs + chain->nr,
+		.buf = chain->bufs + chain->nr_readable,
+		.end = chain->bufs + chain->nr,
 		.perm = VPIN_PERM_WRITE,
 	};
 }
@@ -363,21 +419,26 @@ static inline void vpin_cursor_writable(struct vpin_cursor *cursor,
  */
 static inline void *vpin_cursor_next(struct vpin_cursor *cursor, u32 *len)
 {
-	const struct vpin_desc *desc = cursor->desc;
+	const struct vpin_chain_buf *buf = cursor->buf;
 	void *addr;
 	u64 n;
 
-	if (unlikely(desc == cursor->end))
+	if (unlikely(buf == cursor->end))
 		return NULL;
-	n = min(*len, desc->len - cursor->offset);
-	addr = vpin_snap_resolve(cursor->snap, cursor->hint,
-				 desc->addr + cursor->offset, &n, cursor->perm);
-	if (unlikely(!addr))
-		return NULL;
+	n = min(*len, buf->len - cursor->offset);
+	if (likely(buf->addr)) {
+		addr = buf->addr + cursor->offset;
+	} else {
+		addr = vpin_snap_resolve(cursor->snap, cursor->hint,
+					 buf->gpa + cursor->offset, &n,
+					 cursor->perm);
+		if (unlikely(!addr))
+			return NULL;
+	}
 
 	cursor->offset += n;
-	if (cursor->offset == desc->len) {
-		cursor->desc++;
+	if (cursor->offset == buf->len) {
+		cursor->buf++;
 		cursor->offset = 0;
 	}
 	*len = n;
@@ -399,13 +460,15 @@ static inline void *vpin_chain_last_byte(const struct vpin_chain *chain,
 					 const struct vpin_snap *snap,
 					 struct vpin_hint *hint)
 {
-	const struct vpin_desc *last;
+	const struct vpin_chain_buf *last;
 	u64 len = 1;
 
 	if (unlikely(chain->nr == chain->nr_readable))
 		return NULL;
-	last = &chain->descs[chain->nr - 1];
-	return vpin_snap_resolve(snap, hint, last->addr + (last->len - 1), &len,
+	last = &chain->bufs[chain->nr - 1];
+	if (likely(last->addr))
+		return last->addr + (last->len - 1);
+	return vpin_snap_resolve(snap, hint, last->gpa + (last->len - 1), &len,
 				 VPIN_PERM_WRITE);
 }
 

@@ -15,6 +15,7 @@
 #ifndef _VPIN_SNAP_H
 #define _VPIN_SNAP_H
 
+#include <linux/build_bug.h>
 #include <linux/mm.h>
 #include <linux/refcount.h>
 #include <linux/types.h>
@@ -83,28 +84,31 @@ struct vpin_snap {
 	struct vpin_range ranges[] __counted_by(nr);
 };
 
-/* Places of each kind in a hint. */
+/* Places of each kind in a hint, and bits of the size of one. */
 #define VPIN_HITS	256
+#define VPIN_HIT_SHIFT	5
 
 /**
- * struct vpin_hit - GPAs whose bytes lie next to each other
+ * struct vpin_hit - GPAs whose bytes lie next to each other, and may be read
  * @first: first GPA
  * @span: last GPA, counted from @first
  * @addr: kernel address of the byte at @first
- * @denied: VPIN_PERM_* that they have not; all if this is no hit
+ * @denied: VPIN_PERM_WRITE if they may not be written, else 0
  */
 struct vpin_hit {
 	u64 first;
 	u64 span;
 	void *addr;
-	u32 denied;
+	u16 denied;
 };
+
+static_assert(sizeof(struct vpin_hit) == 1 << VPIN_HIT_SHIFT);
 
 /**
  * struct vpin_hint - what a reader remembers of a snapshot
  * @id: of which; 0 before the first
  * @range: index of the range it met last
- * @far_shift: bits of a GPA that do not choose a far place
+ * @far_shift: bits of a GPA that do not choose a far place, less VPIN_HIT_SHIFT
  * @far: hits by the stretch that they were in, as wide as ranges are on average
  *	but no wider than a chunk
  * @near: hits by the page that they were in: where memory is scattered
@@ -147,14 +151,27 @@ static inline u32 vpin_snap_search(const struct vpin_snap *snap, u64 gpa)
 	return low;
 }
 
-static inline struct vpin_hit *vpin_hint_far(struct vpin_hint *hint, u64 gpa)
+/*
+ * A place of @places for @gpa.  The shift is less by what the size of a place
+ * makes up for, so that the place need not be multiplied by it.
+ */
+static __always_inline struct vpin_hit *
+vpin_hint_place(struct vpin_hit *places, u64 gpa, u32 shift)
 {
-	return &hint->far[(gpa >> hint->far_shift) % VPIN_HITS];
+	return (void *)places +
+	       (gpa >> shift & ((VPIN_HITS - 1) << VPIN_HIT_SHIFT));
 }
 
-static inline struct vpin_hit *vpin_hint_near(struct vpin_hint *hint, u64 gpa)
+static __always_inline struct vpin_hit *vpin_hint_far(struct vpin_hint *hint,
+						      u64 gpa)
 {
-	return &hint->near[(gpa >> PAGE_SHIFT) % VPIN_HITS];
+	return vpin_hint_place(hint->far, gpa, hint->far_shift);
+}
+
+static __always_inline struct vpin_hit *vpin_hint_near(struct vpin_hint *hint,
+						       u64 gpa)
+{
+	return vpin_hint_place(hint->near, gpa, PAGE_SHIFT - VPIN_HIT_SHIFT);
 }
 
 /* What @hit knows of @gpa, and how much of @len; NULL if nothing. */
@@ -168,6 +185,58 @@ static __always_inline void *vpin_hit_resolve(const struct vpin_hit *hit,
 	if (unlikely(*len - 1 > room))
 		*len = room + 1;
 	return hit->addr + offset;
+}
+
+/* Whether @hit knows all of @len bytes; then @addr is where they are. */
+static __always_inline bool vpin_hit_find(const struct vpin_hit *hit, u64 gpa,
+					  u32 len, u16 perm, void **addr)
+{
+	u64 offset = gpa - hit->first;
+
+	/* No span is so long that the sum could wrap. */
+	if (unlikely(offset > hit->span || offset + len - 1 > hit->span ||
+		     hit->denied & perm))
+		return false;
+	*addr = hit->addr + offset;
+	return true;
+}
+
+void vpin_hint_init(struct vpin_hint *hint, const struct vpin_snap *snap);
+
+/**
+ * vpin_hint_bind - makes sure that what is remembered is of a snapshot
+ * @hint: what the reader remembers
+ * @snap: the snapshot
+ */
+static inline void vpin_hint_bind(struct vpin_hint *hint,
+				  const struct vpin_snap *snap)
+{
+	if (unlikely(hint->id != snap->id))
+		vpin_hint_init(hint, snap);
+}
+
+void *vpin_hint_find_near(struct vpin_hint *hint, u64 gpa, u32 len, u32 perm);
+
+/**
+ * vpin_hint_find - translates a stretch of guest memory that is remembered whole
+ * @hint: what the reader remembers, of a snapshot that it was bound to
+ * @gpa: first GPA of the stretch
+ * @len: bytes, not 0
+ * @perm: VPIN_PERM_* that the access needs
+ * @addr: out: its kernel address, all of it contiguous from there, valid as long
+ *	as that snapshot is held; NULL if it is not remembered so, which says
+ *	nothing about whether it is mapped
+ *
+ * Return: whether it is remembered.
+ */
+static __always_inline bool vpin_hint_find(struct vpin_hint *hint, u64 gpa,
+					   u32 len, u16 perm, void **addr)
+{
+	if (likely(vpin_hit_find(vpin_hint_far(hint, gpa), gpa, len, perm,
+				 addr)))
+		return true;
+	*addr = vpin_hint_find_near(hint, gpa, len, perm);
+	return *addr;
 }
 
 void *vpin_snap_translate(const struct vpin_snap *snap, struct vpin_hint *hint,

@@ -109,7 +109,7 @@ struct vpin_req {
  * @table: its descriptor area as a table
  * @view: current view; NULL while the ring is not mapped: the queue waits
  * @hint: what it remembers of translations
- * @descs: copies of the descriptors of the chain at hand, @num of them
+ * @chain: the chain at hand, with room for @num buffers
  * @poll_ns: how long the next busy polling is
  * @slept_at: when the last one found nothing, in ns of ktime_get(); 0 if a turn
  *	has been since
@@ -151,7 +151,7 @@ struct vpin_vq {
 	struct vpin_desc_table table;
 	struct vpin_view *view;
 	struct vpin_hint hint;
-	struct vpin_desc *descs;
+	struct vpin_chain chain;
 	u64 poll_ns;
 	u64 slept_at;
 	unsigned int inflight;
@@ -185,7 +185,7 @@ void vpin_vq_reset(struct vpin_vq *vqs, unsigned int nr);
 int vpin_vq_refresh(struct vpin_vq *vq, struct vpin_snap *snap);
 
 /* For a device type, on the worker; vpin_vq_complete() from any context. */
-int vpin_vq_take(struct vpin_vq *vq, struct vpin_chain *chain, u16 *head);
+int vpin_vq_take(struct vpin_vq *vq, u16 *head);
 void vpin_vq_return(struct vpin_vq *vq, u16 head, u32 len);
 void vpin_vq_begin(struct vpin_vq *vq, struct vpin_req *req, u16 head);
 void vpin_vq_complete(struct vpin_req *req);

@@ -123,11 +123,10 @@ static unsigned int vpin_blk_vq_run(struct vpin_vq *vq, unsigned int budget)
 	blk_start_plug(&plug);
 	while (nr < budget && queue->free) {
 		struct vpin_blk_req *req = queue->free;
-		struct vpin_chain chain;
 		u16 head;
 		int ret;
 
-		ret = vpin_vq_take(vq, &chain, &head);
+		ret = vpin_vq_take(vq, &head);
 		if (!ret)
 			break;
 		nr++;
@@ -135,7 +134,7 @@ static unsigned int vpin_blk_vq_run(struct vpin_vq *vq, unsigned int budget)
 			continue;
 
 		queue->free = req->next;
-		if (!vpin_blk_start(req, vq, &chain, head))
+		if (!vpin_blk_start(req, vq, head))
 			vpin_blk_put_req(queue, req);
 	}
 	blk_finish_plug(&plug);

@@ -216,8 +216,7 @@ bool vpin_blk_is_writeback(const struct vpin_dev *dev);
 bool vpin_blk_parse(struct vpin_blk_req *req, const struct vpin_dev *dev,
 		    const struct vpin_chain *chain, struct vpin_cursor *out,
 		    struct vpin_cursor *in);
-bool vpin_blk_start(struct vpin_blk_req *req, struct vpin_vq *vq,
-		    const struct vpin_chain *chain, u16 head);
+bool vpin_blk_start(struct vpin_blk_req *req, struct vpin_vq *vq, u16 head);
 
 void vpin_blk_bounce(struct vpin_blk_req *req, struct vpin_cursor *data,
 		     u64 sector, u32 len);

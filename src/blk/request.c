@@ -175,15 +175,14 @@ static void vpin_blk_submit(struct vpin_blk_req *req, const struct vpin_dev *dev
 /**
  * vpin_blk_start - starts a request, or answers it at once
  * @req: a free request
- * @vq: the queue
- * @chain: the chain
+ * @vq: the queue, with the chain
  * @head: what to return it with
  *
  * Return: whether @req is in flight now.
  */
-bool vpin_blk_start(struct vpin_blk_req *req, struct vpin_vq *vq,
-		    const struct vpin_chain *chain, u16 head)
+bool vpin_blk_start(struct vpin_blk_req *req, struct vpin_vq *vq, u16 head)
 {
+	const struct vpin_chain *chain = &vq->chain;
 	const struct vpin_dev *dev = vq->dev;
 	struct vpin_cursor out, in;
 	u32 len = 1;

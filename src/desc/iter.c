@@ -17,38 +17,33 @@
 #include <vpin/desc.h>
 
 /**
- * vpin_chain_enter - where the indirect table is that a descriptor refers to
+ * vpin_chain_enter - the indirect table that a descriptor refers to
+ * @indirect: out: the table
  * @snap: the address space
  * @hint: what the reader remembers of translations, or NULL
- * @gpa: the descriptor's address; unlike the ring's table it may be any
+ * @gpa: the descriptor's address
  * @len: the descriptor's length
  *
- * Return: the kernel address of the table, or NULL if it is mapped but not one
- * piece there; ERR_PTR: -EINVAL for a length that no table has, -EFAULT if it is
- * not mapped.
+ * Return: 0; -EINVAL for a length that no table has; -EFAULT if it is not mapped.
  */
-void *vpin_chain_enter(const struct vpin_snap *snap, struct vpin_hint *hint,
-		       u64 gpa, u32 len)
+int vpin_chain_enter(struct vpin_desc_table *indirect, struct vpin_snap *snap,
+		     struct vpin_hint *hint, u64 gpa, u32 len)
 {
-	u64 linear_len = len;
-	void *linear;
-
 	if (!len || len % sizeof(struct vring_desc) ||
 	    len / sizeof(struct vring_desc) > VPIN_TABLE_MAX)
-		return ERR_PTR(-EINVAL);
-	linear = vpin_snap_resolve(snap, hint, gpa, &linear_len, VPIN_PERM_READ);
-	if (linear && linear_len == len)
-		return linear;
-	if (vpin_snap_check(snap, gpa, len, VPIN_PERM_READ))
-		return ERR_PTR(-EFAULT);
-	return NULL;
+		return -EINVAL;
+	vpin_desc_table_set(indirect, snap, hint, gpa,
+			    len / sizeof(struct vring_desc));
+	if (!indirect->linear && vpin_snap_check(snap, gpa, len, VPIN_PERM_READ))
+		return -EFAULT;
+	return 0;
 }
 
 /**
  * vpin_chain_walk - walks a chain and keeps copies of its descriptors
  * @chain: out: the chain; its @descs and @max are the caller's
  * @table: the ring's table
- * @hint: what the reader remembers of translations, or NULL
+ * @hint: what the reader remembers of translations
  * @head: index of the first descriptor
  * @allow_indirect: whether VIRTIO_F_INDIRECT_DESC was negotiated
  *
@@ -62,32 +57,32 @@ int vpin_chain_walk(struct vpin_chain *chain,
 		    const struct vpin_desc_table *table, struct vpin_hint *hint,
 		    u16 head, bool allow_indirect)
 {
-	struct vpin_desc *to = chain->descs, *end = to + chain->max;
-	u32 readable = 0, writable = 0, nr_readable = 0;
+	u32 nr = 0, nr_readable = 0, readable = 0;
 	struct vpin_chain_iter iter;
-	struct vpin_desc desc;
+	struct vpin_chain_buf buf;
 	int ret;
 
-	vpin_chain_begin(&iter, table, hint, head, allow_indirect);
-	while ((ret = vpin_chain_next(&iter, &desc)) > 0) {
-		if (unlikely(!desc.len))
+	if (likely(table->snap))
+		vpin_hint_bind(hint, table->snap);
+	vpin_chain_begin(&iter, table, allow_indirect ? &chain->indirect : NULL,
+			 hint, head);
+	while ((ret = vpin_chain_next_buf(&iter, &buf)) > 0) {
+		if (unlikely(!buf.len))
 			continue;
-		if (unlikely(to == end)) {
+		if (unlikely(nr == chain->max)) {
 			ret = -EMSGSIZE;
 			break;
 		}
-		if (desc.flags & VRING_DESC_F_WRITE) {
-			writable += desc.len;
-		} else {
-			readable += desc.len;
-			nr_readable++;
+		chain->bufs[nr++] = buf;
+		if (!buf.writable) {
+			nr_readable = nr;
+			readable = iter.total;
 		}
-		*to++ = desc;
 	}
 
-	chain->nr = to - chain->descs;
+	chain->nr = nr;
 	chain->nr_readable = nr_readable;
 	chain->readable = readable;
-	chain->writable = writable;
+	chain->writable = iter.total - readable;
 	return ret;
 }

@@ -25,12 +25,13 @@
 int vpin_desc_follow_chain(const struct vpin_desc_table *table, u16 head,
 			   struct vpin_desc *descs, u32 max)
 {
+	struct vpin_desc_table indirect;
 	struct vpin_chain_iter iter;
 	struct vpin_desc desc;
 	u32 nr = 0;
 	int ret;
 
-	vpin_chain_begin(&iter, table, NULL, head, true);
+	vpin_chain_begin(&iter, table, &indirect, NULL, head);
 	while ((ret = vpin_chain_next(&iter, &desc)) > 0) {
 		if (nr == max)
 			return -EMSGSIZE;
@@ -50,11 +51,12 @@ int vpin_desc_follow_chain(const struct vpin_desc_table *table, u16 head,
 int vpin_desc_chain_length(const struct vpin_desc_table *table, u16 head,
 			   u32 *len)
 {
+	struct vpin_desc_table indirect;
 	struct vpin_chain_iter iter;
 	struct vpin_desc desc;
 	int ret;
 
-	vpin_chain_begin(&iter, table, NULL, head, true);
+	vpin_chain_begin(&iter, table, &indirect, NULL, head);
 	do {
 		ret = vpin_chain_next(&iter, &desc);
 	} while (ret > 0);
@@ -76,11 +78,12 @@ int vpin_desc_chain_length(const struct vpin_desc_table *table, u16 head,
  */
 int vpin_desc_validate_chain(const struct vpin_desc_table *table, u16 head)
 {
+	struct vpin_desc_table indirect;
 	struct vpin_chain_iter iter;
 	struct vpin_desc desc;
 	int ret;
 
-	vpin_chain_begin(&iter, table, NULL, head, true);
+	vpin_chain_begin(&iter, table, &indirect, NULL, head);
 	while ((ret = vpin_chain_next(&iter, &desc)) > 0) {
 		u32 perm = desc.flags & VRING_DESC_F_WRITE ? VPIN_PERM_WRITE :
 							     VPIN_PERM_READ;
@@ -109,6 +112,7 @@ int vpin_desc_get_data_buffers(const struct vpin_desc_table *table, u16 head,
 {
 	u32 frame = device_type == VIRTIO_ID_BLOCK ? 1 : 0;
 	struct vpin_desc_buf held = {};
+	struct vpin_desc_table indirect;
 	struct vpin_chain_iter iter;
 	struct vpin_desc desc;
 	u32 seen = 0, nr = 0;
@@ -118,7 +122,7 @@ int vpin_desc_get_data_buffers(const struct vpin_desc_table *table, u16 head,
 	 * Each buffer is held back until its successor shows that it is not
 	 * the last; a frame's first one is never held.
 	 */
-	vpin_chain_begin(&iter, table, NULL, head, true);
+	vpin_chain_begin(&iter, table, &indirect, NULL, head);
 	while ((ret = vpin_chain_next(&iter, &desc)) > 0) {
 		if (seen > frame) {
 			if (nr == max)
@@ -152,11 +156,12 @@ int vpin_desc_get_data_buffers(const struct vpin_desc_table *table, u16 head,
 int vpin_desc_get_status_addr(const struct vpin_desc_table *table, u16 head,
 			      u64 *gpa)
 {
+	struct vpin_desc_table indirect;
 	struct vpin_chain_iter iter;
 	struct vpin_desc desc = {};
 	int ret;
 
-	vpin_chain_begin(&iter, table, NULL, head, true);
+	vpin_chain_begin(&iter, table, &indirect, NULL, head);
 	do {
 		ret = vpin_chain_next(&iter, &desc);
 	} while (ret > 0);

@@ -7,6 +7,31 @@
 #include <vpin/desc.h>
 
 /**
+ * vpin_desc_table_set - says where a table is that is known to be mapped
+ * @table: the table
+ * @snap: the address space, held for as long as the table is used
+ * @hint: what the reader remembers of translations, or NULL
+ * @base_addr: GPA of descriptor 0; an indirect table's may be any
+ * @size: descriptors, 1 to VPIN_TABLE_MAX
+ */
+void vpin_desc_table_set(struct vpin_desc_table *table, struct vpin_snap *snap,
+			 struct vpin_hint *hint, u64 base_addr, u32 size)
+{
+	u64 reach = roundup_pow_of_two(size) * sizeof(struct vring_desc);
+	u64 len = reach;
+
+	table->base_addr = base_addr;
+	table->size = size;
+	table->snap = snap;
+	table->linear = vpin_snap_resolve(snap, hint, base_addr, &len,
+					  VPIN_PERM_READ);
+	if (len < reach)
+		table->linear = NULL;
+	table->nr_linear = table->linear ? size : 0;
+	table->mask = roundup_pow_of_two(size) - 1;
+}
+
+/**
  * vpin_desc_table_init - binds a table to a stretch of guest memory
  * @table: the table
  * @snap: the address space; the table takes a reference
@@ -23,7 +48,6 @@ int vpin_desc_table_init(struct vpin_desc_table *table, struct vpin_snap *snap,
 			 u64 base_addr, u32 size)
 {
 	u64 bytes = (u64)size * sizeof(struct vring_desc);
-	u64 len = bytes;
 
 	memset(table, 0, sizeof(*table));
 	if (!snap)
@@ -36,13 +60,7 @@ int vpin_desc_table_init(struct vpin_desc_table *table, struct vpin_snap *snap,
 	if (vpin_snap_check(snap, base_addr, bytes, VPIN_PERM_READ))
 		return -EFAULT;
 
-	table->base_addr = base_addr;
-	table->size = size;
-	table->snap = vpin_snap_get(snap);
-	table->linear = vpin_snap_resolve(snap, NULL, base_addr, &len,
-					  VPIN_PERM_READ);
-	if (len < bytes)
-		table->linear = NULL;
+	vpin_desc_table_set(table, vpin_snap_get(snap), NULL, base_addr, size);
 	return 0;
 }
 
@@ -81,17 +99,17 @@ int vpin_desc_addr(const struct vpin_desc_table *table, u32 index, u64 *gpa)
 }
 
 /* vpin_desc_read() of what is not one load away. */
-int vpin_desc_read_slow(const struct vpin_snap *snap, u64 base_addr, u32 size,
-			u32 index, struct vpin_desc *desc)
+int vpin_desc_read_slow(const struct vpin_desc_table *table, u32 index,
+			struct vpin_desc *desc)
 {
 	struct vring_desc wire;
+	u64 gpa;
+	int ret;
 
-	if (!snap || !size)
-		return -ENODEV;
-	if (index >= size)
-		return -EINVAL;
-	if (vpin_snap_read(snap, NULL, base_addr + index * sizeof(wire), &wire,
-			   sizeof(wire)))
+	ret = vpin_desc_addr(table, index, &gpa);
+	if (ret)
+		return ret;
+	if (vpin_snap_read(table->snap, NULL, gpa, &wire, sizeof(wire)))
 		return -EFAULT;
 	vpin_desc_load(desc, &wire);
 	return 0;

@@ -39,10 +39,15 @@ static void vpin_vq_set_view(struct vpin_vq *vq, struct vpin_view *view)
 	vq->view = view;
 	if (!view)
 		return;
-	vq->table.base_addr = vq->desc_addr;
-	vq->table.size = vq->num;
-	vq->table.snap = view->snap;
-	vq->table.linear = view->desc.addr;
+	/* The ring's size is a power of two: a masked index is in the window. */
+	vq->table = (struct vpin_desc_table) {
+		.base_addr = vq->desc_addr,
+		.size = vq->num,
+		.snap = view->snap,
+		.linear = view->desc.addr,
+		.nr_linear = vq->num,
+		.mask = vq->num - 1,
+	};
 	vpin_ring_set_memory(&vq->ring, view->desc.addr, view->avail.addr,
 			     view->used.addr);
 }
@@ -75,13 +80,14 @@ int vpin_vq_start(struct vpin_vq *vq)
 		return -EINVAL;
 	}
 
-	vq->descs = kvmalloc_array(vq->num, sizeof(*vq->descs),
-				   GFP_KERNEL_ACCOUNT);
-	if (!vq->descs)
+	vq->chain.max = vq->num;
+	vq->chain.bufs = kvmalloc_array(vq->num, sizeof(*vq->chain.bufs),
+					GFP_KERNEL_ACCOUNT);
+	if (!vq->chain.bufs)
 		return -ENOMEM;
 	ret = dev->type->vq_start(vq);
 	if (ret)
-		goto err_descs;
+		goto err_bufs;
 
 	snap = vpin_mem_snap(&dev->mem);
 	view = vpin_view_create(vq, snap);
@@ -122,9 +128,9 @@ err_view:
 	vq->view = NULL;
 err_type:
 	dev->type->vq_stop(vq);
-err_descs:
-	kvfree(vq->descs);
-	vq->descs = NULL;
+err_bufs:
+	kvfree(vq->chain.bufs);
+	vq->chain.bufs = NULL;
 	return ret;
 }
 
@@ -170,8 +176,8 @@ static void vpin_vq_end(struct vpin_vq *vq)
 	vpin_view_put(vq->view);
 	vq->view = NULL;
 	vq->dev->type->vq_stop(vq);
-	kvfree(vq->descs);
-	vq->descs = NULL;
+	kvfree(vq->chain.bufs);
+	vq->chain.bufs = NULL;
 }
 
 /**

@@ -24,15 +24,14 @@ static void vpin_vq_break(struct vpin_vq *vq, const char *why)
 
 /**
  * vpin_vq_take - takes and walks the next chain
- * @vq: the queue
- * @chain: out: the chain; its descriptors are good until the next call
+ * @vq: the queue; the chain is in @vq->chain until the next call
  * @head: out: what to return it with
  *
  * Return: 1 with a chain; 0 if there is none, or the ring broke; the walk's
  * error for a malformed chain, which has been given back to the driver with a
  * used length of 0 and counts as one of the budget.
  */
-int vpin_vq_take(struct vpin_vq *vq, struct vpin_chain *chain, u16 *head)
+int vpin_vq_take(struct vpin_vq *vq, u16 *head)
 {
 	bool indirect = vpin_dev_has(vq->dev, VIRTIO_RING_F_INDIRECT_DESC);
 	int ret;
@@ -44,9 +43,8 @@ int vpin_vq_take(struct vpin_vq *vq, struct vpin_chain *chain, u16 *head)
 		return 0;
 
 	vq->nr_chains++;
-	chain->descs = vq->descs;
-	chain->max = vq->num;
-	ret = vpin_chain_walk(chain, &vq->table, &vq->hint, *head, indirect);
+	ret = vpin_chain_walk(&vq->chain, &vq->table, &vq->hint, *head,
+			      indirect);
 	if (likely(!ret))
 		return 1;
 

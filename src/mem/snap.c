@@ -146,16 +146,28 @@ static const struct vpin_range *vpin_snap_find(const struct vpin_snap *snap,
 }
 
 /* Binds @hint to @snap, of which it knows nothing yet. */
-static void vpin_hint_init(struct vpin_hint *hint, const struct vpin_snap *snap)
+void vpin_hint_init(struct vpin_hint *hint, const struct vpin_snap *snap)
 {
-	u64 average = snap->size / snap->nr;
+	u64 average = snap->size / max(snap->nr, 1U);
 
-	/* Places that deny everything. */
-	memset(hint->far, 0xff, sizeof(hint->far));
-	memset(hint->near, 0xff, sizeof(hint->near));
+	/* Each place knows one GPA that has another place, and so none. */
+	memset(hint->far, 0, sizeof(hint->far));
+	memset(hint->near, 0, sizeof(hint->near));
+	hint->far[0].first = ~0ULL;
+	hint->near[0].first = ~0ULL;
 	hint->far_shift = clamp(ilog2(average | 1), PAGE_SHIFT,
-				VPIN_CHUNK_SHIFT);
+				VPIN_CHUNK_SHIFT) - VPIN_HIT_SHIFT;
 	hint->id = snap->id;
+}
+
+/* What is remembered of the page; NULL if not all of @len bytes are. */
+void *vpin_hint_find_near(struct vpin_hint *hint, u64 gpa, u32 len, u32 perm)
+{
+	void *addr;
+
+	if (vpin_hit_find(vpin_hint_near(hint, gpa), gpa, len, perm, &addr))
+		return addr;
+	return NULL;
 }
 
 /**
@@ -188,10 +200,10 @@ void *vpin_snap_translate(const struct vpin_snap *snap, struct vpin_hint *hint,
 	hit.first = range->first + offset;
 	hit.addr -= before;
 	hit.span = min(hit.span + before - 1, range->last - hit.first);
-	hit.denied = ~range->perm;
-	if (hint) {
-		if (hint->id != snap->id)
-			vpin_hint_init(hint, snap);
+	hit.denied = ~range->perm & VPIN_PERM_WRITE;
+	/* Nobody maps what may only be written: it is not worth a place. */
+	if (hint && range->perm & VPIN_PERM_READ) {
+		vpin_hint_bind(hint, snap);
 		*vpin_hint_far(hint, gpa) = hit;
 		*vpin_hint_near(hint, gpa) = hit;
 	}

@@ -13,10 +13,12 @@ struct bench_vhost_pin {
 	struct vpin_snap *snap;
 	struct vpin_hint hint;
 	struct vpin_desc_table table;
+	struct vpin_desc_table indirect;
+	struct vpin_chain chain;
 	struct vpin_ring ring;
 	struct vring_avail *avail;
 	struct vring_used *used;
-	struct vpin_desc descs[GUEST_QUEUE_SIZE];
+	struct vpin_chain_buf bufs[GUEST_QUEUE_SIZE];
 };
 
 /* Pins that somebody refers to. */
@@ -107,6 +109,8 @@ static void *bench_open(const struct guest *guest)
 	if (vpin_desc_table_init(&self->table, self->snap, guest->desc,
 				 GUEST_QUEUE_SIZE))
 		return NULL;
+	self->chain.bufs = self->bufs;
+	self->chain.max = GUEST_QUEUE_SIZE;
 	self->avail = guest_host(guest, guest->avail);
 	self->used = guest_host(guest, guest->used);
 	return self;
@@ -123,25 +127,35 @@ static void bench_close(void *priv)
 		__builtin_trap();
 }
 
+/* Of what was not remembered. */
+static __attribute__((noinline)) void *
+bench_translate(struct bench_vhost_pin *self, u64 gpa, u32 len, u32 writable)
+{
+	u64 n = len;
+	void *addr = vpin_snap_resolve(self->snap, &self->hint, gpa, &n,
+				       writable ? VPIN_PERM_WRITE : VPIN_PERM_READ);
+
+	return n == len ? addr : NULL;
+}
+
 /* Return: the sum of the chain's addresses and lengths; 0 if it is bad. */
-static inline u64 bench_chain(struct bench_vhost_pin *self, u16 head)
+static __always_inline u64 bench_chain(struct bench_vhost_pin *self, u16 head)
 {
 	struct vpin_chain_iter iter;
-	struct vpin_desc desc;
+	struct vpin_chain_buf buf;
 	u64 sum = 0;
 	int ret;
 
-	vpin_chain_begin(&iter, &self->table, &self->hint, head, true);
-	while ((ret = vpin_chain_next(&iter, &desc)) > 0) {
-		u32 perm = desc.flags & VRING_DESC_F_WRITE ? VPIN_PERM_WRITE :
-							     VPIN_PERM_READ;
-		u64 len = desc.len;
-		void *addr = vpin_snap_resolve(self->snap, &self->hint,
-					       desc.addr, &len, perm);
-
-		if (unlikely(!addr || len != desc.len))
+	vpin_hint_bind(&self->hint, self->snap);
+	vpin_chain_begin(&iter, &self->table, &self->indirect, &self->hint,
+			 head);
+	while ((ret = vpin_chain_next_buf(&iter, &buf)) > 0) {
+		if (unlikely(!buf.addr))
+			buf.addr = bench_translate(self, buf.gpa, buf.len,
+						   buf.writable);
+		if (unlikely(!buf.addr))
 			return 0;
-		sum += (unsigned long)addr + len;
+		sum += (unsigned long)buf.addr + buf.len;
 	}
 	return ret ? 0 : sum;
 }
@@ -160,21 +174,17 @@ static inline u64 bench_cursor(struct vpin_cursor *cursor)
 }
 
 /* The same as a device type does it: copies, then cursors over them. */
-static inline u64 bench_chain_cursors(struct bench_vhost_pin *self, u16 head)
+static __always_inline u64 bench_chain_cursors(struct bench_vhost_pin *self, u16 head)
 {
-	struct vpin_chain chain = {
-		.descs = self->descs,
-		.max = GUEST_QUEUE_SIZE,
-	};
+	struct vpin_chain *chain = &self->chain;
 	struct vpin_cursor cursor;
 	u64 sum;
 
-	if (unlikely(vpin_chain_walk(&chain, &self->table, &self->hint, head,
-				     true)))
+	if (unlikely(vpin_chain_walk(chain, &self->table, &self->hint, head, true)))
 		return 0;
-	vpin_cursor_readable(&cursor, &chain, self->snap, &self->hint);
+	vpin_cursor_readable(&cursor, chain, self->snap, &self->hint);
 	sum = bench_cursor(&cursor);
-	vpin_cursor_writable(&cursor, &chain, self->snap, &self->hint);
+	vpin_cursor_writable(&cursor, chain, self->snap, &self->hint);
 	return sum + bench_cursor(&cursor);
 }
 

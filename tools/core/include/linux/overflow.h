@@ -12,6 +12,9 @@ static inline bool __must_check core_overflowed(bool overflow)
 #define check_add_overflow(a, b, sum) \
 	core_overflowed(__builtin_add_overflow(a, b, sum))
 
+#define check_sub_overflow(a, b, difference) \
+	core_overflowed(__builtin_sub_overflow(a, b, difference))
+
 /* Without the kernel's saturation: callers' counts are bounded. */
 #define struct_size(p, member, count) \
 	(sizeof(*(p)) + sizeof(*(p)->member) * (size_t)(count))
