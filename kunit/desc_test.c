@@ -47,6 +47,42 @@ static const struct new_case new_cases[] = {
 };
 KUNIT_ARRAY_PARAM_DESC(new, new_cases, name);
 
+/*
+ * A masked index is in the guest's memory: of 3 descriptors at the end of it,
+ * where a fourth would be in none, each is translated, of 4 none.
+ */
+static void table_is_linear_if_all_that_its_mask_reaches_is(struct kunit *test)
+{
+	static const struct {
+		u64 base;
+		u32 size;
+		u32 nr_linear;
+		u32 mask;
+	} cases[] = {
+		{ GUEST_RO, 1, 1, 0 }, { GUEST_RO, 3, 3, 3 },
+		{ GUEST_RO + SZ_4K - 48, 3, 0, 3 },
+		{ GUEST_RO + SZ_4K - 64, 4, 4, 3 },
+		{ GUEST_RO + SZ_4K - 64, 3, 3, 3 },
+	};
+	struct vpin_guest *guest = test->priv;
+	struct vpin_desc_table table;
+	struct vpin_desc desc;
+	u32 i;
+
+	vpin_guest_map_typical(guest);
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		KUNIT_ASSERT_EQ(test, vpin_desc_table_init(&table, guest->snap,
+							   cases[i].base,
+							   cases[i].size), 0);
+		KUNIT_EXPECT_EQ_MSG(test, table.nr_linear, cases[i].nr_linear,
+				    "%u", i);
+		KUNIT_EXPECT_EQ_MSG(test, table.mask, cases[i].mask, "%u", i);
+		KUNIT_EXPECT_EQ(test, vpin_desc_read(&table, cases[i].size - 1,
+						     &desc), 0);
+		vpin_desc_table_fini(&table);
+	}
+}
+
 static void table_new_checks_its_arguments(struct kunit *test)
 {
 	const struct new_case *c = test->param_value;
@@ -339,6 +375,7 @@ static void dump_has_each_descriptor(struct kunit *test)
 
 static struct kunit_case vpin_desc_cases[] = {
 	KUNIT_CASE(table_new_sets_base_addr_and_size),
+	KUNIT_CASE(table_is_linear_if_all_that_its_mask_reaches_is),
 	KUNIT_CASE_PARAM(table_new_checks_its_arguments, new_gen_params),
 	KUNIT_CASE(table_new_needs_an_address_space),
 	KUNIT_CASE(table_new_at_both_ends_of_the_address_space),

@@ -426,6 +426,21 @@ static void hint_of_another_snapshot(struct kunit *test)
 	vpin_snap_put(old);
 }
 
+/* A hint that knows nothing yet does not even know of GPA 0. */
+static void hint_that_knows_nothing(struct kunit *test)
+{
+	struct vpin_guest *guest = test->priv;
+	static struct vpin_hint hint;
+	u64 len = 100;
+
+	vpin_guest_map(guest, 0, SZ_4K, VPIN_PERM_RW, VPIN_GUEST_RUN);
+	vpin_hint_bind(&hint, guest->snap);
+	KUNIT_EXPECT_PTR_EQ(test, vpin_snap_resolve(guest->snap, &hint, 0, &len,
+						    VPIN_PERM_READ),
+			    vpin_guest_ptr(guest, 0));
+	KUNIT_EXPECT_EQ(test, len, 100ULL);
+}
+
 /* A hit ends where its range does, though the pin goes on. */
 static void hit_ends_with_its_range(struct kunit *test)
 {
@@ -707,6 +722,7 @@ static struct kunit_case vpin_mem_cases[] = {
 	KUNIT_CASE_PARAM(copy_over_layouts, layout_gen_params),
 	KUNIT_CASE(hits_that_displace_each_other),
 	KUNIT_CASE(hint_of_another_snapshot),
+	KUNIT_CASE(hint_that_knows_nothing),
 	KUNIT_CASE(hit_ends_with_its_range),
 	KUNIT_CASE(both_ends_of_the_address_space),
 	KUNIT_CASE(one_range_of_2_to_the_64),

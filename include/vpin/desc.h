@@ -21,6 +21,7 @@
 #include <linux/log2.h>
 #include <linux/minmax.h>
 #include <linux/overflow.h>
+#include <linux/string.h>
 #include <linux/types.h>
 #include <asm/byteorder.h>
 #include <linux/virtio_byteorder.h>
@@ -446,6 +447,32 @@ static inline void *vpin_cursor_next(struct vpin_cursor *cursor, u32 *len)
 }
 
 int vpin_cursor_copy(struct vpin_cursor *cursor, void *buf, u32 len);
+
+/**
+ * vpin_cursor_read - copies the next bytes that the device reads
+ * @cursor: a readable one
+ * @buf: where to
+ * @len: bytes, best a constant
+ *
+ * Return: vpin_cursor_copy()'s.
+ */
+static __always_inline int vpin_cursor_read(struct vpin_cursor *cursor,
+					    void *buf, u32 len)
+{
+	u32 n = len;
+	const void *addr = vpin_cursor_next(cursor, &n);
+
+	if (unlikely(!addr))
+		return -EFAULT;
+	if (likely(n == len)) {
+		memcpy(buf, addr, len);
+		/* Once: what is used afterwards is the copy. */
+		barrier();
+		return 0;
+	}
+	memcpy(buf, addr, n);
+	return vpin_cursor_copy(cursor, buf + n, len - n);
+}
 
 /**
  * vpin_chain_last_byte - where the last byte is that the device writes

@@ -24,6 +24,7 @@
 
 #include <linux/compiler.h>
 #include <linux/errno.h>
+#include <linux/minmax.h>
 #include <linux/types.h>
 #include <asm/byteorder.h>
 #include <linux/virtio_byteorder.h>
@@ -97,6 +98,14 @@ static inline bool vpin_ring_is_ahead(const struct vpin_ring *ring)
 {
 	return ring->last_avail != ring->avail_idx ||
 	       ring->last_avail != vpin_ring_to_cpu(READ_ONCE(ring->avail->idx));
+}
+
+/* How many chains the driver offers, as far as it can be believed: a guess. */
+static inline u16 vpin_ring_offered(const struct vpin_ring *ring)
+{
+	u16 idx = vpin_ring_to_cpu(READ_ONCE(ring->avail->idx));
+
+	return min_t(u16, idx - ring->last_avail, ring->num);
 }
 
 /**

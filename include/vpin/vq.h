@@ -104,7 +104,8 @@ struct vpin_req {
  * @err: eventfd that tells the VMM of a broken ring; likewise
  * @turn: the thread that runs a turn of the queue, while it does
  * @done: completed requests, from any context
- * @done_at_once: those completed within a turn, by the worker itself
+ * @done_at_once: those completed within a turn, by the worker itself, in order
+ * @done_end: where the next one of them is linked
  * @ring: the ring
  * @table: its descriptor area as a table
  * @view: current view; NULL while the ring is not mapped: the queue waits
@@ -147,7 +148,8 @@ struct vpin_vq {
 	struct llist_head done ____cacheline_aligned_in_smp;
 	struct vpin_ring ring ____cacheline_aligned_in_smp;
 	struct task_struct *turn;
-	struct llist_head done_at_once;
+	struct llist_node *done_at_once;
+	struct llist_node **done_end;
 	struct vpin_desc_table table;
 	struct vpin_view *view;
 	struct vpin_hint hint;
@@ -189,6 +191,12 @@ int vpin_vq_take(struct vpin_vq *vq, u16 *head);
 void vpin_vq_return(struct vpin_vq *vq, u16 head, u32 len);
 void vpin_vq_begin(struct vpin_vq *vq, struct vpin_req *req, u16 head);
 void vpin_vq_complete(struct vpin_req *req);
+
+/* How many chains there are to take; a guess, for what is worth preparing. */
+static inline unsigned int vpin_vq_offered(const struct vpin_vq *vq)
+{
+	return vpin_ring_offered(&vq->ring);
+}
 
 /* Between the files of the virtqueue. */
 struct vpin_view *vpin_view_create(struct vpin_vq *vq, struct vpin_snap *snap);

@@ -114,6 +114,12 @@ static void vpin_blk_vq_stop(struct vpin_vq *vq)
 	vq->priv = NULL;
 }
 
+/*
+ * The block layer's requests that are allocated in one go: their tags must be
+ * neighbours in a word, which of a disk with 64 tags has 16.
+ */
+#define VPIN_BLK_TAGS	8U
+
 static unsigned int vpin_blk_vq_run(struct vpin_vq *vq, unsigned int budget)
 {
 	struct vpin_blk_queue *queue = vq->priv;
@@ -126,6 +132,9 @@ static unsigned int vpin_blk_vq_run(struct vpin_vq *vq, unsigned int budget)
 		u16 head;
 		int ret;
 
+		if (nr % VPIN_BLK_TAGS == 0)
+			plug.nr_ios = clamp(vpin_vq_offered(vq), 1U,
+					    VPIN_BLK_TAGS);
 		ret = vpin_vq_take(vq, &head);
 		if (!ret)
 			break;

@@ -134,7 +134,7 @@ bool vpin_blk_parse(struct vpin_blk_req *req, const struct vpin_dev *dev,
 	if (!req->status)
 		return false;
 
-	if (vpin_cursor_copy(out, &header, sizeof(header))) {
+	if (vpin_cursor_read(out, &header, sizeof(header))) {
 		req->result = VIRTIO_BLK_S_IOERR;
 		return true;
 	}

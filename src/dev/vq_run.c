@@ -94,7 +94,9 @@ void vpin_vq_complete(struct vpin_req *req)
 
 	/* In a turn of the queue's own, which will see it before it is over. */
 	if (vq->turn == current && in_task()) {
-		__llist_add(&req->node, &vq->done_at_once);
+		req->node.next = NULL;
+		*vq->done_end = &req->node;
+		vq->done_end = &req->node.next;
 		return;
 	}
 
@@ -109,12 +111,11 @@ void vpin_vq_complete(struct vpin_req *req)
 	rcu_read_unlock();
 }
 
-/* Gives ended requests back, in the order in which they ended. */
+/* Gives ended requests back, in order. */
 static void vpin_vq_reap_list(struct vpin_vq *vq, struct llist_node *done)
 {
 	struct vpin_req *req, *next;
 
-	done = llist_reverse_order(done);
 	llist_for_each_entry_safe(req, next, done, node) {
 		struct vpin_view *view = req->view;
 		u16 head = req->head;
@@ -130,6 +131,16 @@ static void vpin_vq_reap_list(struct vpin_vq *vq, struct llist_node *done)
 	}
 }
 
+/* Empties the list.  Return: what was in it. */
+static struct llist_node *vpin_vq_take_done_at_once(struct vpin_vq *vq)
+{
+	struct llist_node *done = vq->done_at_once;
+
+	vq->done_at_once = NULL;
+	vq->done_end = &vq->done_at_once;
+	return done;
+}
+
 static void vpin_vq_reap(struct vpin_vq *vq)
 {
 	/* Without a ring they wait for it, unless the queue is to stop. */
@@ -137,10 +148,10 @@ static void vpin_vq_reap(struct vpin_vq *vq)
 		return;
 
 	if (!llist_empty(&vq->done))
-		vpin_vq_reap_list(vq, llist_del_all(&vq->done));
+		vpin_vq_reap_list(vq, llist_reverse_order(llist_del_all(&vq->done)));
 	/* One that was sent on its way again may have ended at once. */
-	while (!llist_empty(&vq->done_at_once))
-		vpin_vq_reap_list(vq, __llist_del_all(&vq->done_at_once));
+	while (vq->done_at_once)
+		vpin_vq_reap_list(vq, vpin_vq_take_done_at_once(vq));
 }
 
 static bool vpin_vq_can_fetch(const struct vpin_vq *vq)

@@ -13,7 +13,7 @@ void vpin_vq_init(struct vpin_vq *vq, struct vpin_dev *dev, u16 index)
 	vq->dev = dev;
 	vq->index = index;
 	init_llist_head(&vq->done);
-	init_llist_head(&vq->done_at_once);
+	vq->done_end = &vq->done_at_once;
 	init_waitqueue_head(&vq->idle);
 	vpin_work_init(&vq->work, vpin_vq_work);
 }
