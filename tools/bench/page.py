@@ -50,7 +50,18 @@ def target_rows(results):
                result["target"], result["verdict"])
 
 
-def figure_rows(samples, pattern):
+# Fields of some samples that are worth a column.
+EXTRA = {"signals_a_turn": "signals a turn"}
+
+
+def extra(samples, pattern):
+    """Those that a section's samples have."""
+    return [field for field in EXTRA
+            if any(samples.values(bench, who, field) for bench in samples.benches()
+                   if re.match(pattern, bench) for who in samples.contestants(bench))]
+
+
+def figure_rows(samples, pattern, fields):
     for bench in samples.benches():
         if not re.match(pattern, bench):
             continue
@@ -58,7 +69,8 @@ def figure_rows(samples, pattern):
             values = samples.values(bench, who)
             yield (bench, who, f"{number(samples.median(bench, who))} {samples.unit(bench)}",
                    spread(min(values), max(values)),
-                   number(samples.over_floor(bench, who), 3))
+                   number(samples.over_floor(bench, who), 3),
+                   *(number(samples.median(bench, who, field), 2) for field in fields))
 
 
 def page(samples, results, machine, plots):
@@ -71,12 +83,14 @@ def page(samples, results, machine, plots):
         if result["note"] and not result["met"]:
             text += f"\n{result['name'].capitalize()}: {result['note']}.\n"
     for title, names, pattern in SECTIONS:
-        rows = list(figure_rows(samples, pattern))
+        fields = extra(samples, pattern)
+        rows = list(figure_rows(samples, pattern, fields))
         if not rows:
             continue
         text += heading(title)
         for name in names:
             if name in plots:
                 text += f".. image:: plots/{name}.svg\n   :alt: plot: {name}\n\n"
-        text += table(("bench", "who", "median", "least .. most", "over floor"), rows)
+        text += table(("bench", "who", "median", "least .. most", "over floor",
+                       *(EXTRA[field] for field in fields)), rows)
     return text

@@ -18,10 +18,12 @@ def state():
         return {}
     with open(paths[0], encoding="ascii") as file:
         text = file.read()
-    chains, turns = (sum(int(number) for number in re.findall(rf"{word} (\d+)", text))
-                     for word in ("chains", "turns"))
+    chains, turns, signals = (
+        sum(int(number) for number in re.findall(rf"{word} (\d+)", text))
+        for word in ("chains", "turns", "signals"))
+    # Who is signalled had gone to sleep.
     return {"ranges": int(re.search(r"memory: (\d+) ranges", text)[1]),
-            "requests_a_turn": chains / turns}
+            "requests_a_turn": chains / turns, "signals_a_turn": signals / turns}
 
 
 def regions_kept(value, result):
@@ -65,7 +67,8 @@ class Rates:
                 self.check(value, result)
             sample = {"bench": bench, "who": client.name,
                       "value": round(result["iops"] / 1000, 2), "unit": "kIOPS"}
-            for key in ("cpu_us", "requests_a_turn", "run_pages", "huge", "ranges"):
+            for key in ("cpu_us", "requests_a_turn", "signals_a_turn", "run_pages", "huge",
+                        "ranges"):
                 if key in result:
                     sample[key] = round(result[key], 2)
             return [sample]
