@@ -416,7 +416,10 @@ static void chain_walk_finds_what_is_remembered(struct kunit *test)
 	for (i = 0; i < ARRAY_SIZE(cases); i++) {
 		const struct vpin_desc *desc = &cases[i].desc;
 		struct vpin_hint *hint;
+		void *want = NULL;
 
+		if (cases[i].found)
+			want = vpin_guest_ptr(guest, desc->addr);
 		hint = kunit_kzalloc(test, sizeof(*hint), GFP_KERNEL);
 		KUNIT_ASSERT_NOT_NULL(test, hint);
 		vpin_guest_chain(guest, desc, 1);
@@ -428,9 +431,7 @@ static void chain_walk_finds_what_is_remembered(struct kunit *test)
 						     cases[i].perm));
 		KUNIT_ASSERT_EQ(test, vpin_chain_walk(&chain, &table, hint, 0,
 						      true), 0);
-		KUNIT_EXPECT_PTR_EQ_MSG(test, buf.addr, cases[i].found ?
-					vpin_guest_ptr(guest, desc->addr) : NULL,
-					"%u", i);
+		KUNIT_EXPECT_PTR_EQ_MSG(test, buf.addr, want, "%u", i);
 		KUNIT_EXPECT_EQ(test, buf.gpa, desc->addr);
 		KUNIT_EXPECT_EQ(test, buf.len, desc->len);
 	}

@@ -118,14 +118,12 @@ static inline void vpin_desc_load(struct vpin_desc *desc,
  * Return: 0; -ENODEV if the table is not bound; -EINVAL beyond its size;
  * -EFAULT if it is not mapped.
  */
-static __always_inline int vpin_desc_read(const struct vpin_desc_table *table, u32 index,
-				 struct vpin_desc *desc)
+static __always_inline int vpin_desc_read(const struct vpin_desc_table *table,
+					  u32 index, struct vpin_desc *desc)
 {
 	if (likely(index < table->nr_linear)) {
 		vpin_desc_load(desc, &table->linear[index & table->mask]);
-		return 0;
-	}
-	{
+	} else {
 		/* Of its own, so that @desc can be in registers. */
 		struct vpin_desc slow;
 		int ret = vpin_desc_read_slow(table, index, &slow);
@@ -133,8 +131,8 @@ static __always_inline int vpin_desc_read(const struct vpin_desc_table *table, u
 		if (ret < 0)
 			return ret;
 		*desc = slow;
-		return 0;
 	}
+	return 0;
 }
 
 int vpin_desc_follow_chain(const struct vpin_desc_table *table, u16 head,
