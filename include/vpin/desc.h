@@ -275,7 +275,7 @@ static inline bool vpin_desc_wraps(const struct vpin_desc *desc)
  *		table that VIRTIO forbids
  *  -ELOOP	longer than the ring or the indirect table
  *  -EFAULT	a table is not mapped, or a buffer wraps the address space
- *  -EMSGSIZE	the lengths sum to more than 2^32-1
+ *  -EMSGSIZE	at the end: the lengths sum to more than 2^32-1
  */
 static __always_inline int vpin_chain_next(struct vpin_chain_iter *iter,
 					   struct vpin_desc *desc)
@@ -309,7 +309,7 @@ static_assert(VRING_DESC_F_WRITE == VPIN_PERM_WRITE);
 
 /**
  * vpin_chain_next_buf - the next buffer of a walk
- * @iter: the walk; its hint is vpin_hint_bind()'s
+ * @iter: the walk; its hint is bound to the table's address space
  * @buf: out: the buffer
  *
  * Return: vpin_chain_next()'s.

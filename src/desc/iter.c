@@ -8,7 +8,8 @@
  *  - there are at most as many as the ring has entries, so it ends;
  *  - all readable ones come before the first writable one (VIRTIO 1.2,
  *    2.7.4.2);
- *  - none wraps the address space, and their lengths sum to at most 2^32-1;
+ *  - none wraps the address space, and if the walk ends without an error their
+ *    lengths sum to at most 2^32-1;
  *  - none refers to an indirect table: those are followed, once, where the
  *    feature allows it (2.7.5.3).
  * Whether a buffer is mapped is known when it is translated.

@@ -38,14 +38,17 @@ need_packages() {
 		die "apt-get could not install ${missing[*]}; see above"
 }
 
-# A fresh machine may have no package lists yet: fetch them only then.
+# A fresh machine may have no package lists yet: fetch them only then.  One at a
+# time: steps that run side by side may need the same.
 install_packages() {
-	local get=(apt-get -qq -y -o Dpkg::Use-Pty=0 --no-install-recommends)
-	{
+	local get=(apt-get -qq -y -o Dpkg::Use-Pty=0 -o DPkg::Lock::Timeout=300
+		--no-install-recommends)
+	(
+		flock 9
 		DEBIAN_FRONTEND=noninteractive "${get[@]}" install "$@" 2>/dev/null ||
 			{ "${get[@]}" update &&
 				DEBIAN_FRONTEND=noninteractive "${get[@]}" install "$@"; }
-	} </dev/null >/dev/null
+	) 9>/run/lock/vhost-pin-packages </dev/null >/dev/null
 }
 
 # as_root COMMAND ARGS...: as it is for root; for an ordinary user as root of a
