@@ -356,16 +356,18 @@ static void h11_header_split_16_times(struct kunit *test)
 	u8 header[16];
 	u32 i;
 
-	write_header(test, HEADER, T_IN, 0x123);
+	/* No byte that counts is 0: the type's is 1. */
+	write_header(test, HEADER, T_OUT, 0x123);
 	vpin_guest_read(t->guest, HEADER, header, 16);
 	for (i = 0; i < 16; i++) {
 		vpin_guest_write(t->guest, OUT_DATA + 100 - 3 * i, &header[i], 1);
 		descs[i] = DESC(OUT_DATA + 100 - 3 * i, 1, 0, 0);
 	}
-	descs[16] = DESC(IN_DATA, SECTOR(1), D_WRITE, 0);
+	descs[16] = DESC(OUT_DATA + SECTOR(1), SECTOR(1), 0, 0);
 	descs[17] = DESC(STATUS, 1, D_WRITE, 0);
 	KUNIT_ASSERT_TRUE(test, parse(test, descs, 18));
 	KUNIT_EXPECT_EQ(test, t->req.result, S_OK);
+	KUNIT_EXPECT_EQ(test, t->req.type, T_OUT);
 	KUNIT_EXPECT_EQ(test, t->req.sector, 0x123ULL);
 	KUNIT_EXPECT_EQ(test, t->req.len, SECTOR(1));
 }
@@ -375,14 +377,15 @@ static void h11_header_across_ranges(struct kunit *test)
 {
 	static const struct vpin_desc descs[] = {
 		{ GUEST_NEXT - 8, 16, 0, 0 },
-		{ IN_DATA, 512, D_WRITE, 0 },
+		{ OUT_DATA, SECTOR(1), 0, 0 },
 		{ STATUS, 1, D_WRITE, 0 },
 	};
 	struct blk_test *t = test->priv;
 
-	write_header(test, GUEST_NEXT - 8, T_IN, 7);
+	write_header(test, GUEST_NEXT - 8, T_OUT, 7);
 	KUNIT_ASSERT_TRUE(test, parse(test, descs, ARRAY_SIZE(descs)));
 	KUNIT_EXPECT_EQ(test, t->req.result, S_OK);
+	KUNIT_EXPECT_EQ(test, t->req.type, T_OUT);
 	KUNIT_EXPECT_EQ(test, t->req.sector, 7ULL);
 }
 

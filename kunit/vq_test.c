@@ -268,6 +268,34 @@ static void requests_end_out_of_order(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, vpin_driver_used_len(driver, 3), 1U);
 }
 
+static void release_all(void *fake)
+{
+	vpin_fake_release(fake, UINT_MAX);
+}
+
+/* All of them end before the worker looks: they are used in that order. */
+static void used_in_the_order_of_their_ends(struct kunit *test)
+{
+	struct vpin_fake *fake = test->priv;
+	struct vpin_rig *rig = &fake->rig;
+	struct vpin_driver *driver = &rig->drivers[0];
+	unsigned int i;
+
+	fake->hold = true;
+	vpin_rig_run(rig, NUM, 0);
+	for (i = 0; i < NUM; i++) {
+		vpin_rig_chain(rig, 0, i, 1);
+		vpin_driver_offer(driver, i);
+	}
+	vpin_rig_kick(rig, 0);
+	KUNIT_ASSERT_TRUE(test, vpin_fake_held(fake, NUM));
+	/* On the worker's thread, but in no turn of the queue's. */
+	vpin_worker_call(rig->dev->vqs[0].worker, release_all, fake);
+	KUNIT_ASSERT_TRUE(test, vpin_rig_used(rig, 0, NUM));
+	for (i = 0; i < NUM; i++)
+		KUNIT_EXPECT_EQ(test, vpin_driver_used_id(driver, i), i);
+}
+
 /*
  * The ring is full of requests in flight; one ends and the next is taken without
  * a kick, since the driver had no reason for one.
@@ -553,6 +581,7 @@ static struct kunit_case vpin_vq_cases[] = {
 	KUNIT_CASE(set_up_while_running),
 	KUNIT_CASE(used_elements_have_head_and_length),
 	KUNIT_CASE(requests_end_out_of_order),
+	KUNIT_CASE(used_in_the_order_of_their_ends),
 	KUNIT_CASE(a_full_ring_goes_on_by_itself),
 	KUNIT_CASE(start_before_the_ring_is_mapped),
 	KUNIT_CASE(busy_polling_finds_what_is_not_kicked),
