@@ -16,7 +16,10 @@ Figures
 Of the last run of ``make bench`` on a quiet machine{machine}.  What is compared,
 and what the lab favours, is in `performance.rst <performance.rst>`_.  Figures are
 medians of all rounds, with the least and the most; a ratio is the median of the
-rounds' ratios.  Over floor is, end to end, over the ceiling.
+rounds' ratios.  Over floor is, end to end, over the ceiling.  CPU is what all
+processors were busy for, a request; a server's is of its threads alone.  p50 to
+p99.9 are the latency, from the submission to the batch that had it, that the given
+share of requests did not exceed.
 """
 
 # Heading, plots, and benches of a section.  Those that are left out, variations
@@ -51,7 +54,9 @@ def target_rows(results):
 
 
 # Fields of some samples that are worth a column.
-EXTRA = {"signals_a_turn": "signals a turn"}
+EXTRA = {"cpu_us": "CPU, us", "server_us": "server, us", "host_cpu_us": "host's CPU, us",
+         "p50_us": "p50, us", "p99_us": "p99, us", "p99.9_us": "p99.9, us",
+         "signals_a_turn": "signals a turn"}
 
 
 def extra(samples, pattern):
@@ -70,7 +75,7 @@ def figure_rows(samples, pattern, fields):
             yield (bench, who, f"{number(samples.median(bench, who))} {samples.unit(bench)}",
                    spread(min(values), max(values)),
                    number(samples.over_floor(bench, who), 3),
-                   *(number(samples.median(bench, who, field), 2) for field in fields))
+                   *(number(samples.median(bench, who, field), 3) for field in fields))
 
 
 def page(samples, results, machine, plots):

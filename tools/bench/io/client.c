@@ -21,6 +21,7 @@
 
 struct sample {
 	uint64_t time;		/* ns */
+	uint64_t ticks;
 	uint64_t ended;		/* requests */
 	uint64_t busy;		/* us of all processors */
 };
@@ -45,8 +46,7 @@ static const char usage[] =
 	"  --runs N           pages that are neighbours physically, no two runs are\n"
 	"  --seconds S        measured time (1)\n"
 	"  --requests N       ends after so many on each queue instead\n"
-	"  --latency N        times one request in N: a clock may cost more than\n"
-	"                     a request does\n"
+	"  --latency N        times one request in N\n"
 	"  --hold             keeps the disk until stdin ends\n";
 
 static struct disk_options disk_options = { .queues = 1 };
@@ -215,12 +215,14 @@ static struct sample sample(void)
 {
 	return (struct sample){
 		.time = now_ns(),
+		.ticks = now_ticks(),
 		.ended = load_ended(boards, devices * disk_options.queues),
 		.busy = busy_us(),
 	};
 }
 
-static void print_latency(void)
+/* @us: of a tick. */
+static void print_latency(double us)
 {
 	static struct latency all;
 	unsigned int i;
@@ -229,9 +231,9 @@ static void print_latency(void)
 		latency_merge(&all, &load.threads[i].latency);
 	if (all.count)
 		printf(", \"timed\": %lu, \"p50_us\": %.1f, \"p99_us\": %.1f, \"p99.9_us\": %.1f",
-		       all.count, latency_quantile(&all, 0.5) / 1e3,
-		       latency_quantile(&all, 0.99) / 1e3,
-		       latency_quantile(&all, 0.999) / 1e3);
+		       all.count, latency_quantile(&all, 0.5) * us,
+		       latency_quantile(&all, 0.99) * us,
+		       latency_quantile(&all, 0.999) * us);
 }
 
 /* What was before the first request; the making of the memory aside. */
@@ -249,15 +251,15 @@ static void print_start(void)
 static void print(const struct sample *from, const struct sample *to)
 {
 	double requests = to->ended - from->ended;
+	double ns = to->time - from->time;
 
 	if (!requests)
 		die("no request ended");
 	printf("{\"requests\": %.0f, \"seconds\": %.4f, \"iops\": %.1f, \"cpu_us\": %.3f",
-	       requests, (to->time - from->time) / 1e9,
-	       requests * 1e9 / (to->time - from->time),
+	       requests, ns / 1e9, requests * 1e9 / ns,
 	       (to->busy - from->busy) / requests);
 	if (devices == 1)
-		print_latency();
+		print_latency(ns / 1e3 / (to->ticks - from->ticks));
 	if (devices == 1 && load_options.memory.size)
 		print_start();
 	puts("}");

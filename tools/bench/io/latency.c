@@ -2,14 +2,14 @@
 #include "latency.h"
 
 /* Small values have a bucket each; others go by their leading bits. */
-static unsigned int bucket_of(uint64_t ns)
+static unsigned int bucket_of(uint64_t ticks)
 {
 	int shift;
 
-	if (ns < LATENCY_STEPS)
-		return ns;
-	shift = 63 - __builtin_clzll(ns) - LATENCY_STEP_BITS;
-	return (shift << LATENCY_STEP_BITS) + (ns >> shift);
+	if (ticks < LATENCY_STEPS)
+		return ticks;
+	shift = 63 - __builtin_clzll(ticks) - LATENCY_STEP_BITS;
+	return (shift << LATENCY_STEP_BITS) + (ticks >> shift);
 }
 
 /* The largest value that the bucket takes. */
@@ -23,10 +23,10 @@ static uint64_t bucket_end(unsigned int bucket)
 	return ((((uint64_t)bucket & (LATENCY_STEPS - 1)) + LATENCY_STEPS + 1) << shift) - 1;
 }
 
-void latency_add(struct latency *latency, uint64_t ns)
+void latency_add(struct latency *latency, uint64_t ticks)
 {
 	latency->count++;
-	latency->buckets[bucket_of(ns)]++;
+	latency->buckets[bucket_of(ticks)]++;
 }
 
 void latency_merge(struct latency *into, const struct latency *from)

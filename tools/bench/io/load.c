@@ -37,8 +37,11 @@ static void submit(struct load_thread *thread, struct load_request *request)
 	unsigned int nr = place(thread, request);
 
 	thread->started++;
-	request->begin = options->latency_every &&
-			 thread->started % options->latency_every == 0 ? now_ns() : 0;
+	request->begin = 0;
+	if (thread->until_timed && !--thread->until_timed) {
+		thread->until_timed = options->latency_every;
+		request->begin = now_ticks();
+	}
 
 	if (nr > 1) {
 		if (options->write)
@@ -63,7 +66,7 @@ static void finish(struct load_thread *thread, const struct blkio_completion *co
 		    completion->error_msg ? ": " : "",
 		    completion->error_msg ? completion->error_msg : "");
 	if (request->begin)
-		latency_add(&thread->latency, now_ns() - request->begin);
+		latency_add(&thread->latency, now_ticks() - request->begin);
 	thread->idle[thread->nr_idle++] = request;
 }
 
@@ -111,6 +114,7 @@ static void prepare(struct load *load, struct load_thread *thread,
 	thread->queue = disk_queue(load->disk, index);
 	if (!thread->queue)
 		die("there is no queue %u", index);
+	thread->until_timed = options->latency_every;
 	thread->random = 0x9e3779b97f4a7c15ULL * (index + 1);
 	thread->requests = calloc(options->depth, sizeof(*thread->requests));
 	thread->idle = calloc(options->depth, sizeof(*thread->idle));

@@ -33,7 +33,7 @@ struct load_board {
 struct load_request {
 	char *data;
 	struct iovec *pieces;
-	uint64_t begin;		/* ns; 0: it is not timed */
+	uint64_t begin;		/* ticks; 0: it is not timed */
 };
 
 struct load_thread {
@@ -46,6 +46,7 @@ struct load_thread {
 	unsigned int nr_idle;
 	uint64_t random;
 	uint64_t started;
+	uint64_t until_timed;	/* requests to start until one is; 0: none is */
 	struct latency latency;
 };
 
