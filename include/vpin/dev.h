@@ -74,6 +74,8 @@ struct vpin_dev_type {
  * @config: config space, little-endian; written by the type only
  * @config_size: its bytes
  * @queue_size: largest ring, in descriptors
+ * @has_nice: its workers are as nice as @nice, not as who starts them
+ * @nice: -20 to 19
  * @nr_vqs: number of queues
  * @vqs: the queues
  * @debugfs: its directory
@@ -95,6 +97,8 @@ struct vpin_dev {
 	void *config;
 	u32 config_size;
 	u16 queue_size;
+	bool has_nice;
+	s8 nice;
 	u16 nr_vqs;
 	struct vpin_vq *vqs;
 	struct dentry *debugfs;

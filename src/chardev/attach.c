@@ -6,6 +6,7 @@
 #include <linux/err.h>
 #include <linux/file.h>
 #include <linux/log2.h>
+#include <linux/sched/signal.h>
 #include <linux/uaccess.h>
 #include <uapi/linux/vhost_pin.h>
 #include <vpin/types.h>
@@ -41,6 +42,23 @@ static const struct vpin_abi *vpin_attach_abi(const struct vpin_attach *args)
 	return NULL;
 }
 
+/* What nice(2) asks of who wants to be so. */
+static bool vpin_attach_may_nice(s32 nice)
+{
+	return nice >= task_nice(current) ||
+	       nice_to_rlimit(nice) <= rlimit(RLIMIT_NICE) ||
+	       capable(CAP_SYS_NICE);
+}
+
+static int vpin_attach_check_nice(const struct vpin_attach *args)
+{
+	if (!(args->flags & VPIN_ATTACH_NICE))
+		return args->nice ? -EINVAL : 0;
+	if (args->nice < MIN_NICE || args->nice > MAX_NICE)
+		return -EINVAL;
+	return vpin_attach_may_nice(args->nice) ? 0 : -EPERM;
+}
+
 /* Copies the argument, checks it and fills in the defaults. */
 static int vpin_attach_read(struct vpin_attach *args, void __user *arg)
 {
@@ -49,7 +67,7 @@ static int vpin_attach_read(struct vpin_attach *args, void __user *arg)
 
 	if (get_user(size, (u32 __user *)arg))
 		return -EFAULT;
-	if (size < offsetofend(struct vpin_attach, reserved))
+	if (size < offsetofend(struct vpin_attach, nice))
 		return -EINVAL;
 	if (size > PAGE_SIZE)
 		return -E2BIG;
@@ -59,8 +77,6 @@ static int vpin_attach_read(struct vpin_attach *args, void __user *arg)
 
 	if (args->flags & ~VPIN_ATTACH_FLAGS)
 		return -EOPNOTSUPP;
-	if (args->reserved)
-		return -EINVAL;
 	args->num_queues = args->num_queues ?: 1;
 	args->queue_size = args->queue_size ?: VPIN_QUEUE_SIZE_MAX;
 	if (args->num_queues > VPIN_QUEUES_MAX ||
@@ -68,7 +84,7 @@ static int vpin_attach_read(struct vpin_attach *args, void __user *arg)
 	    !is_power_of_2(args->queue_size) ||
 	    args->busyloop_us > VPIN_BUSYLOOP_MAX)
 		return -EINVAL;
-	return 0;
+	return vpin_attach_check_nice(args);
 }
 
 long vpin_file_attach(struct vpin_file *vfile, void __user *arg)

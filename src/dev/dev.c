@@ -38,6 +38,8 @@ struct vpin_dev *vpin_dev_create(const struct vpin_dev_type *type,
 	spin_lock_init(&dev->config_call_lock);
 	dev->type = type;
 	dev->queue_size = args->queue_size;
+	dev->has_nice = args->flags & VPIN_ATTACH_NICE;
+	dev->nice = args->nice;
 	dev->nr_vqs = args->num_queues;
 
 	ret = -ENOMEM;

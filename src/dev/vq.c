@@ -113,7 +113,8 @@ int vpin_vq_start(struct vpin_vq *vq)
 	vq->fetching = true;
 
 	snprintf(name, sizeof(name), "vpin-%d-%u", dev->id, vq->index);
-	vq->worker = vpin_worker_create(name);
+	vq->worker = vpin_worker_create(name, dev->has_nice ? dev->nice :
+					 task_nice(current));
 	if (IS_ERR(vq->worker)) {
 		ret = PTR_ERR(vq->worker);
 		vq->worker = NULL;

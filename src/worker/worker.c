@@ -121,11 +121,12 @@ static void vpin_worker_join(void *arg)
 /**
  * vpin_worker_create - starts a worker in the caller's cgroups
  * @name: the thread's name
+ * @nice: the thread's nice value, -20 to 19
  *
  * Return: the worker, or ERR_PTR: -ENOMEM, -EINTR (killed), or what the
  * caller's cgroups say to a new member.
  */
-struct vpin_worker *vpin_worker_create(const char *name)
+struct vpin_worker *vpin_worker_create(const char *name, int nice)
 {
 	struct vpin_worker_join join = { .owner = current };
 	struct vpin_worker *worker;
@@ -140,6 +141,7 @@ struct vpin_worker *vpin_worker_create(const char *name)
 		join.ret = PTR_ERR(worker->task);
 		goto err_worker;
 	}
+	set_user_nice(worker->task, nice);
 	wake_up_process(worker->task);
 
 	vpin_worker_call(worker, vpin_worker_join, &join);

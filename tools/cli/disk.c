@@ -13,6 +13,10 @@
 #include "disk.h"
 #include "say.h"
 
+/* setpriority(2)'s. */
+#define NICE_MIN	-20
+#define NICE_MAX	19
+
 /* The text up to the next single comma, with doubled ones undoubled. */
 static char *next_item(const char **text)
 {
@@ -33,18 +37,16 @@ static char *next_item(const char **text)
 	return item;
 }
 
-static unsigned int parse_number(const char *key, const char *value,
-				 unsigned int max)
+static int parse_number(const char *key, const char *value, int min, int max)
 {
-	unsigned long number;
+	long number;
 	char *end;
 
 	errno = 0;
-	number = strtoul(value, &end, 10);
-	if (errno || end == value || *end || *value == '-' ||
-	    number < 1 || number > max)
-		die(EXIT_USAGE, "--disk: %s=%s is not a number from 1 to %u",
-		    key, value, max);
+	number = strtol(value, &end, 10);
+	if (errno || end == value || *end || number < min || number > max)
+		die(EXIT_USAGE, "--disk: %s=%s is not a number from %d to %d",
+		    key, value, min, max);
 	return number;
 }
 
@@ -67,18 +69,21 @@ static void parse_option(struct disk *disk, char *item)
 			    value, VPIN_SERIAL_LEN);
 		strcpy(disk->serial, value);
 	} else if (!strcmp(item, "queues") && value) {
-		disk->queues = parse_number(item, value, VPIN_QUEUES_MAX);
+		disk->queues = parse_number(item, value, 1, VPIN_QUEUES_MAX);
 	} else if (!strcmp(item, "queue-size") && value) {
-		disk->queue_size = parse_number(item, value, VPIN_QUEUE_SIZE_MAX);
+		disk->queue_size = parse_number(item, value, 1, VPIN_QUEUE_SIZE_MAX);
 		if (disk->queue_size & (disk->queue_size - 1))
 			die(EXIT_USAGE, "--disk: queue-size=%s is not a power of two",
 			    value);
 	} else if (!strcmp(item, "busyloop") && value) {
-		disk->busyloop = parse_number(item, value, VPIN_BUSYLOOP_MAX);
+		disk->busyloop = parse_number(item, value, 1, VPIN_BUSYLOOP_MAX);
+	} else if (!strcmp(item, "nice") && value) {
+		disk->has_nice = true;
+		disk->nice = parse_number(item, value, NICE_MIN, NICE_MAX);
 	} else {
 		die(EXIT_USAGE, "--disk: '%s%s%s' is not an option of a disk\n"
 		    "  It takes PATH[,ro][,buffered][,serial=S][,queues=N][,queue-size=N]\n"
-		    "  [,busyloop=US][,poll];\n"
+		    "  [,busyloop=US][,poll][,nice=N];\n"
 		    "  a comma that is part of PATH or S is written twice.",
 		    item, value ? "=" : "", value ? value : "");
 	}
@@ -183,6 +188,10 @@ static const char *attach_error(const struct disk *disk, int error)
 		return "the module sees no write access to the disk\n"
 		       "  Add ',ro' if the guest only reads it.";
 	case EPERM:
+		if (disk->has_nice)
+			return "its threads may not be less nice than you\n"
+			       "  That takes root (CAP_SYS_NICE) or a limit that allows it (prlimit --nice).";
+		/* fall through */
 	case EACCES:
 		return "you may not attach it";
 	case ENOMEM:
@@ -209,6 +218,10 @@ void disk_attach(struct disk *disk, const char *node)
 		attach.flags |= VPIN_ATTACH_BUFFERED;
 	if (disk->poll)
 		attach.flags |= VPIN_ATTACH_POLL;
+	if (disk->has_nice) {
+		attach.flags |= VPIN_ATTACH_NICE;
+		attach.nice = disk->nice;
+	}
 	memcpy(attach.serial, disk->serial, strlen(disk->serial));
 
 	disk->fd = open_node(node);

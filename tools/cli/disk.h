@@ -17,14 +17,16 @@ struct disk {
 	unsigned int queues;		/* 0: the module's default */
 	unsigned int queue_size;	/* 0: the module's default */
 	unsigned int busyloop;		/* microseconds; 0: none */
+	bool has_nice;
+	int nice;			/* of the queues' threads, if it has one */
 	char serial[VPIN_SERIAL_LEN + 1];
 	int fd;				/* the attached device; survives exec */
 };
 
 /*
  * Reads PATH[,ro][,buffered][,serial=S][,queues=N][,queue-size=N]
- * [,busyloop=US][,poll].  A comma in PATH or S is written twice, as in QEMU.
- * Exits with a message when the text is wrong.
+ * [,busyloop=US][,poll][,nice=N].  A comma in PATH or S is written twice, as in
+ * QEMU.  Exits with a message when the text is wrong.
  */
 void disk_parse(struct disk *disk, const char *text);
 

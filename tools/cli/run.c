@@ -47,6 +47,9 @@ static const char disk_help[] =
 "                  it sleeps, up to 1000000: less delay for more CPU time (none)\n"
 "  poll            poll the block device for what has ended, all the time while\n"
 "                  something is under way; it must have queues for that\n"
+"  nice=N          nice value of the queues' threads, -20 to 19 (as QEMU's is): less\n"
+"                  than 0 where they share CPUs with the guest and it must wait\n"
+"                  for them less; takes root or prlimit --nice\n"
 "  buffered        use the host's page cache even where direct I/O could be\n"
 "A comma in PATH or S is written twice.\n";
 

@@ -69,10 +69,13 @@ check 'exec: the disk itself is not left open' 0 'left: 0' -- \
 check 'exec: the exit status is the program'\''s' 7 -- \
 	exec_disks "$work/a.img" -- sh -c 'exit 7'
 check 'exec: every option of a disk is taken' 0 -- \
-	exec_disks "$work/a.img,ro,buffered,serial=12345678901234567890,queues=64,queue-size=1,busyloop=1000000" -- true
+	exec_disks "$work/a.img,ro,buffered,serial=12345678901234567890,queues=64,queue-size=1,busyloop=1000000,nice=-20" -- true
 check 'exec: a read-only file needs ro' 1 "',ro'" -- \
 	setpriv --bounding-set=-all --inh-caps=-all --reuid=0 \
 	"$cli" exec --disk /proc/version -- true
+check 'exec: nice below 0 takes a privilege' 1 'prlimit --nice' -- \
+	setpriv --bounding-set=-all --inh-caps=-all --reuid=0 \
+	"$cli" exec --disk "$work/a.img,nice=-1" -- true
 check 'exec: what is no disk is refused' 1 'neither a regular file nor a block device' -- \
 	exec_disks /dev/null -- true
 

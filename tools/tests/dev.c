@@ -13,6 +13,7 @@ static int attach(struct dev *dev, int backend_fd)
 		.abi = VPIN_ABI_VDPA,
 		.backend_fd = backend_fd,
 		.flags = dev->options.attach_flags,
+		.nice = dev->options.nice,
 		.num_queues = dev->options.queues,
 	};
 

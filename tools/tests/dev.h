@@ -14,6 +14,7 @@
 /* What to ask for; 0 is a sensible default everywhere. */
 struct dev_options {
 	uint64_t attach_flags;
+	int nice;			/* with VPIN_ATTACH_NICE */
 	const char *serial;
 	unsigned int queues;		/* 1 */
 	unsigned int queue_size;	/* 256 */

@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <ctype.h>
 #include <dirent.h>
+#include <errno.h>
+#include <linux/capability.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "host.h"
 
@@ -40,8 +44,8 @@ long host_pins(void)
 	return acquired - released;
 }
 
-/* Workers in any state but @state. */
-static int workers_not(char state)
+/* Workers in any state but @state, and the ids of up to @max of them. */
+static int workers_not(char state, int *ids, int max)
 {
 	DIR *proc = opendir("/proc");
 	struct dirent *entry;
@@ -58,8 +62,11 @@ static int workers_not(char state)
 		if (!file)
 			continue;
 		if (fscanf(file, "%*d (vpin-%c%*[^)]) %c", &digit, &is) == 2 &&
-		    isdigit((unsigned char)digit) && is != state)
+		    isdigit((unsigned char)digit) && is != state) {
+			if (workers < max)
+				ids[workers] = atoi(entry->d_name);
 			workers++;
+		}
 		fclose(file);
 	}
 	closedir(proc);
@@ -68,12 +75,17 @@ static int workers_not(char state)
 
 int host_workers(void)
 {
-	return workers_not(0);
+	return workers_not(0, NULL, 0);
 }
 
 int host_busy_workers(void)
 {
-	return workers_not('S');
+	return workers_not('S', NULL, 0);
+}
+
+int host_worker_ids(int *ids, int max)
+{
+	return workers_not(0, ids, max);
 }
 
 int host_files(void)
@@ -97,4 +109,16 @@ long host_charged(void)
 		sscanf(line, "VmPin: %ld", &charged);
 	fclose(file);
 	return charged;
+}
+
+int host_drop(int capability)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
+
+	if (syscall(SYS_capget, &header, data))
+		return -errno;
+	data[CAP_TO_INDEX(capability)].effective &= ~CAP_TO_MASK(capability);
+	data[CAP_TO_INDEX(capability)].permitted &= ~CAP_TO_MASK(capability);
+	return syscall(SYS_capset, &header, data) ? -errno : 0;
 }

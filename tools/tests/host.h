@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What vhost-pin holds of the host; all of it is given back at the end. */
+/*
+ * What vhost-pin holds of the host, and all of it is given back at the end; and
+ * what the host lets this process do.
+ */
 #ifndef VPIN_TESTS_HOST_H
 #define VPIN_TESTS_HOST_H
 
@@ -12,10 +15,16 @@ int host_workers(void);
 /* Of these, those that do not sleep. */
 int host_busy_workers(void);
 
+/* The ids of up to @max of its worker threads.  How many there are. */
+int host_worker_ids(int *ids, int max);
+
 /* Open files of this process. */
 int host_files(void);
 
 /* KiB charged to this process's RLIMIT_MEMLOCK as pinned (VmPin). */
 long host_charged(void);
+
+/* Takes a capability, CAP_*, from this process for good.  0 or -errno. */
+int host_drop(int capability);
 
 #endif

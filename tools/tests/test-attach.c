@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* VPIN_ATTACH: what a blank device answers, and every reason to refuse. */
 #include <fcntl.h>
+#include <limits.h>
+#include <linux/capability.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include "backend.h"
 #include "harness.h"
+#include "host.h"
 #include "vdpa.h"
 
 FIXTURE(attach) {
@@ -165,14 +169,56 @@ TEST_F(attach, unknown_type_abi_flags)
 	}
 }
 
-TEST_F(attach, reserved_fields)
+TEST_F(attach, nice_from_minus_20_to_19)
+{
+	static const int bad[] = { -21, 20, INT_MIN, INT_MAX };
+	struct vpin_attach attach = self->good;
+	unsigned int i;
+
+	attach.flags = VPIN_ATTACH_NICE;
+	for (i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+		attach.nice = bad[i];
+		EXPECT_EQ(-EINVAL, vpin_attach(self->fd, &attach))
+			TH_LOG("nice %d", bad[i]);
+	}
+	attach.nice = -20;
+	EXPECT_EQ(0, vpin_attach(self->fd, &attach));
+}
+
+TEST_F(attach, nice_without_its_flag)
 {
 	struct vpin_attach attach = self->good;
 
-	attach.reserved = 1;
+	attach.nice = 1;
 	EXPECT_EQ(-EINVAL, vpin_attach(self->fd, &attach));
-	attach.reserved = 1U << 31;
+	attach.nice = -1;
 	EXPECT_EQ(-EINVAL, vpin_attach(self->fd, &attach));
+}
+
+/* Without the capability, as nice as this process already is; or by the limit. */
+TEST_F(attach, nice_takes_what_nice_takes)
+{
+	struct rlimit limit = { 0, 25 };	/* 20 - 25: down to -5 */
+	struct vpin_attach attach = self->good;
+	int other = vpin_open();
+
+	ASSERT_LE(0, other);
+	ASSERT_EQ(0, setrlimit(RLIMIT_NICE, &limit));
+	ASSERT_EQ(0, host_drop(CAP_SYS_NICE));
+	ASSERT_EQ(0, setpriority(PRIO_PROCESS, 0, 3));
+	attach.flags = VPIN_ATTACH_NICE;
+	attach.nice = 2;
+	EXPECT_EQ(-EPERM, vpin_attach(self->fd, &attach));
+	attach.nice = 3;
+	EXPECT_EQ(0, vpin_attach(self->fd, &attach));
+
+	limit.rlim_cur = limit.rlim_max;
+	ASSERT_EQ(0, setrlimit(RLIMIT_NICE, &limit));
+	attach.nice = -6;
+	EXPECT_EQ(-EPERM, vpin_attach(other, &attach));
+	attach.nice = -5;
+	EXPECT_EQ(0, vpin_attach(other, &attach));
+	close(other);
 }
 
 TEST_F(attach, poll_takes_a_block_device_that_can)

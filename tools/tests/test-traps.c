@@ -8,7 +8,6 @@
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
-#include <sys/syscall.h>
 
 #include "vmm.h"
 
@@ -314,17 +313,9 @@ TEST_F(vmm, T18_status_in_leaps)
 /* Without CAP_IPC_LOCK, and with room for @limit bytes. */
 static int confine(rlim_t limit)
 {
-	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
 	const struct rlimit rlimit = { limit, limit };
 
-	if (syscall(SYS_capget, &header, data))
-		return -errno;
-	data[0].effective &= ~(1U << CAP_IPC_LOCK);
-	data[0].permitted &= ~(1U << CAP_IPC_LOCK);
-	if (setrlimit(RLIMIT_MEMLOCK, &rlimit) || syscall(SYS_capset, &header, data))
-		return -errno;
-	return 0;
+	return setrlimit(RLIMIT_MEMLOCK, &rlimit) ? -errno : host_drop(CAP_IPC_LOCK);
 }
 
 TEST_F(vmm, T20_pins_are_charged_to_the_page)

@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The threads that serve the queues: one a running queue, charged to who
- * started it, gone when it stops.
+ * started it, as nice as that or as it was asked for, gone when it stops.
  */
-#include <ctype.h>
-#include <dirent.h>
 #include <fcntl.h>
-#include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -14,6 +12,8 @@
 #include "dev.h"
 #include "harness.h"
 #include "host.h"
+
+#define QUEUES	3
 
 #define CGROUPS	"/sys/fs/cgroup"
 #define OURS	CGROUPS "/vpin-test-worker"
@@ -46,27 +46,27 @@ static int read_text(const char *path, char *text, size_t size)
 /* How many workers there are, and whether each is in the cgroup @group. */
 static int workers_in(const char *group, bool *all)
 {
-	DIR *proc = opendir("/proc");
-	struct dirent *entry;
-	int workers = 0;
+	int ids[QUEUES], workers = host_worker_ids(ids, QUEUES), i;
 
 	*all = true;
-	while ((entry = readdir(proc))) {
-		char path[300], text[4096];
+	for (i = 0; i < workers && i < QUEUES; i++) {
+		char path[64], text[4096];
 
-		if (!isdigit((unsigned char)entry->d_name[0]))
-			continue;
-		snprintf(path, sizeof(path), "/proc/%s/comm", entry->d_name);
-		if (read_text(path, text, sizeof(text)) ||
-		    strncmp(text, "vpin-", 5) || !isdigit((unsigned char)text[5]))
-			continue;
-		workers++;
-		snprintf(path, sizeof(path), "/proc/%s/cgroup", entry->d_name);
+		snprintf(path, sizeof(path), "/proc/%d/cgroup", ids[i]);
 		if (read_text(path, text, sizeof(text)) || !strstr(text, group))
 			*all = false;
 	}
-	closedir(proc);
 	return workers;
+}
+
+/* How many workers there are with this nice value. */
+static int workers_as_nice_as(int nice)
+{
+	int ids[QUEUES], workers = host_worker_ids(ids, QUEUES), as_nice = 0, i;
+
+	for (i = 0; i < workers && i < QUEUES; i++)
+		as_nice += getpriority(PRIO_PROCESS, ids[i]) == nice;
+	return as_nice;
 }
 
 FIXTURE(worker) {
@@ -76,7 +76,7 @@ FIXTURE(worker) {
 
 FIXTURE_SETUP(worker)
 {
-	const struct dev_options options = { .queues = 3 };
+	const struct dev_options options = { .queues = QUEUES };
 
 	self->backend = backend_memfd(1 << 20);
 	ASSERT_LE(0, self->backend);
@@ -96,7 +96,7 @@ TEST_F(worker, one_a_running_queue)
 {
 	EXPECT_EQ(0, host_workers());
 	ASSERT_EQ(0, dev_start(&self->dev));
-	EXPECT_EQ(3, host_workers());
+	EXPECT_EQ(QUEUES, host_workers());
 	ASSERT_EQ(0, dev_stop(&self->dev));
 	EXPECT_EQ(0, host_workers());
 }
@@ -109,8 +109,31 @@ TEST_F(worker, in_the_cgroup_of_who_starts_it)
 	ASSERT_EQ(0, mkdir(OURS, 0755));
 	ASSERT_EQ(0, write_text(OURS "/cgroup.procs", "0"));
 	ASSERT_EQ(0, dev_start(&self->dev));
-	EXPECT_EQ(3, workers_in("/vpin-test-worker\n", &all));
+	EXPECT_EQ(QUEUES, workers_in("/vpin-test-worker\n", &all));
 	EXPECT_TRUE(all);
+	ASSERT_EQ(0, dev_stop(&self->dev));
+}
+
+TEST_F(worker, as_nice_as_who_starts_it)
+{
+	ASSERT_EQ(0, setpriority(PRIO_PROCESS, 0, 7));
+	ASSERT_EQ(0, dev_start(&self->dev));
+	EXPECT_EQ(QUEUES, workers_as_nice_as(7));
+	ASSERT_EQ(0, dev_stop(&self->dev));
+}
+
+/* Whoever starts it then. */
+TEST_F(worker, as_nice_as_it_was_attached)
+{
+	const struct dev_options options = {
+		.queues = QUEUES, .attach_flags = VPIN_ATTACH_NICE, .nice = -10,
+	};
+
+	dev_close(&self->dev);
+	ASSERT_EQ(0, dev_open(&self->dev, self->backend, &options));
+	ASSERT_EQ(0, setpriority(PRIO_PROCESS, 0, 7));
+	ASSERT_EQ(0, dev_start(&self->dev));
+	EXPECT_EQ(QUEUES, workers_as_nice_as(-10));
 	ASSERT_EQ(0, dev_stop(&self->dev));
 }
 

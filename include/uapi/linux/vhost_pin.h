@@ -40,8 +40,12 @@
 						 * device for what has ended, all
 						 * the time while it waits for it
 						 */
+#define VPIN_ATTACH_NICE	(1ULL << 3)	/* queues' threads are as nice as
+						 * @nice says, not as whoever
+						 * starts them
+						 */
 #define VPIN_ATTACH_FLAGS	(VPIN_ATTACH_RO | VPIN_ATTACH_BUFFERED | \
-				 VPIN_ATTACH_POLL)
+				 VPIN_ATTACH_POLL | VPIN_ATTACH_NICE)
 
 /**
  * struct vpin_attach - argument of VPIN_ATTACH
@@ -60,7 +64,9 @@
  *	before it sleeps, in microseconds, up to VPIN_BUSYLOOP_MAX; 0 for not at
  *	all.  VHOST_SET_VRING_BUSYLOOP_TIMEOUT changes it for a queue.
  * @serial: the disk's serial number, padded with NULs; need not end in one
- * @reserved: must be 0
+ * @nice: nice value of the queues' threads, -20 to 19, with VPIN_ATTACH_NICE; a
+ *	lower one than the caller's takes what it takes in nice(2): RLIMIT_NICE
+ *	or CAP_SYS_NICE.  Without the flag it must be 0.
  */
 struct vpin_attach {
 	__u32 size;
@@ -72,7 +78,7 @@ struct vpin_attach {
 	__u16 queue_size;
 	__u32 busyloop_us;
 	__u8  serial[VPIN_SERIAL_LEN];
-	__u32 reserved;
+	__s32 nice;
 };
 
 /*
@@ -87,6 +93,7 @@ struct vpin_attach {
  *		VPIN_ATTACH_POLL is set and the backend is not a block device
  *		with queues for polled I/O
  *  EBADF	@backend_fd is not open, or only for writing
+ *  EPERM	@nice is lower than the caller may have it
  *  EROFS	@backend_fd is not open for writing and VPIN_ATTACH_RO is unset
  *  EFAULT	the argument cannot be read
  *  ENOMEM	no memory
