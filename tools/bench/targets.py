@@ -63,6 +63,12 @@ TARGETS = [
       for peer, who, bound in (("the ceiling", "ceiling", 0.85),
                                ("vdpa_sim_blk", "vdpa_sim", 1.3),
                                ("fio's io_uring", "fio/null_blk", 1.0))),
+    *(Target(f"4 KiB, depth {depth}, less nice, over {peer}",
+             _io("4k", depth, "vhost-pin/null_blk/nice"), _io("4k", depth, who),
+             "at least", bound)
+      for depth in (32, 128)
+      for peer, who, bound in (("the ceiling", "ceiling/nice", 0.85),
+                               ("fio's io_uring", "fio/null_blk", 1.0))),
     Target("4 KiB, depth 1, over vdpa_sim_blk", _io("4k", 1), _io("4k", 1, "vdpa_sim"),
            "at least", 0.95),
     Target("4 KiB, depth 1, polling, over vdpa_sim_blk",

@@ -4,7 +4,7 @@
 import re
 from glob import glob
 
-from turn import GUEST_MIB, OURS, SIMULATOR, SIMULATORS, URING, Turn, check_runs
+from turn import GUEST_MIB, LESS_NICE, OURS, SIMULATOR, SIMULATORS, URING, Turn, check_runs
 
 from contestants import Failure, Group
 
@@ -78,7 +78,7 @@ class Rates:
 
 
 ALL = (*OURS, SIMULATOR)
-THREADS = (*OURS, URING)
+THREADS = (*OURS, LESS_NICE, URING)
 READS = Group("randread", 4096, 32)
 
 

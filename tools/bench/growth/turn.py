@@ -7,7 +7,7 @@ from typing import Callable, NamedTuple
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../io"))
 
-from contestants import Client, Failure
+from contestants import NICE, Client, Failure
 
 # Of the guest, where not all that matters is how much there is of it.
 GUEST_MIB = 64
@@ -17,6 +17,9 @@ HUGE = 512
 
 OURS = (Client("vhost-pin/ceiling", "--vhost-pin", "vhost-pin", "/dev/null"),
         Client("vhost-pin/null_blk", "--vhost-pin", "null_blk"))
+
+# As quick with its requests as a client on the same processor lets it.
+LESS_NICE = Client("vhost-pin/null_blk/nice", "--vhost-pin", "null_blk", more=NICE)
 
 # A ring of its has 256 entries.
 SIMULATOR, SIMULATORS = (Client("vdpa_sim", "--vdpa", needs, more=["--queue-size", "256"])

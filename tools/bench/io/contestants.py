@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from disks import DISKS, Failure, Setup, vdpa_node
 
-__all__ = ["FIRST", "REST", "Client", "Failure", "Group", "Setup"]
+__all__ = ["FIRST", "NICE", "REST", "Client", "Failure", "Group", "Setup"]
 
 # Where many are under way, one request in so many is timed: in no step with batches.
 TIMED = 31
@@ -143,6 +143,10 @@ FIRST = [
 # Whoever polls does so where there is little to do, and where there is much.
 POLLED = r"randread/4k/depth=(1|32)$"
 
+# The threads' share of the processor, where its client is on it too.
+NICE = ["--nice", "-10"]
+SHARED = r"randread/4k/"
+
 # The second half moves data: null_mem is a null_blk with memory.
 REST = [
     Client("vhost-pin/null_blk/busyloop", "--vhost-pin", "null_blk",
@@ -154,5 +158,7 @@ REST = [
            only=POLLED),
     Client("vhost-pin/null_blk/busyloop/poll", "--vhost-pin", "null_blk",
            more=["--busyloop", "50", "--poll"], only=POLLED),
+    Client("ceiling/nice", "--vhost-pin", "vhost-pin", "/dev/null", more=NICE, only=SHARED),
+    Client("vhost-pin/null_blk/nice", "--vhost-pin", "null_blk", more=NICE, only=SHARED),
 ] + [kind for disk in ("null_mem", "ram", "tmpfs") for kind in
         (Client(f"vhost-pin/{disk}", "--vhost-pin", disk), Fio(disk))]

@@ -24,10 +24,12 @@ static int attach_backend(const struct disk_options *options)
 		.device_type = VIRTIO_ID_BLOCK,
 		.abi = VPIN_ABI_VDPA,
 		.flags = (options->read_only ? VPIN_ATTACH_RO : 0) |
-			 (options->poll_disk ? VPIN_ATTACH_POLL : 0),
+			 (options->poll_disk ? VPIN_ATTACH_POLL : 0) |
+			 (options->nice ? VPIN_ATTACH_NICE : 0),
 		.num_queues = options->queues,
 		.queue_size = options->queue_size,
 		.busyloop_us = options->busyloop_us,
+		.nice = options->nice,
 	};
 	int fd;
 

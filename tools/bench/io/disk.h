@@ -26,6 +26,7 @@ struct disk_options {
 	unsigned int segments;		/* of a request */
 	unsigned int busyloop_us;	/* of vhost-pin's threads; 0: none */
 	bool poll_disk;			/* by vhost-pin's threads */
+	int nice;			/* of vhost-pin's threads */
 };
 
 struct disk {
