@@ -13,13 +13,13 @@ HEAD = """\
 Figures
 =======
 
-Of the last run of ``make bench`` on a quiet machine{machine}.  What is compared,
-and what the lab favours, is in `performance.rst <performance.rst>`_.  Figures are
-medians of all rounds, with the least and the most; a ratio is the median of the
-rounds' ratios.  Over floor is, end to end, over the ceiling.  CPU is what all
-processors were busy for, a request; a server's is of its threads alone.  p50 to
-p99.9 are the latency, from the submission to the batch that had it, that the given
-share of requests did not exceed.
+Of the last run of ``make bench``{machine}, on a machine that others share.  What is
+compared, and what the lab favours, is in `performance.rst <performance.rst>`_.  Figures
+are medians of all rounds, with the least and the most; a ratio is the median of the
+rounds' ratios.  Over floor is, end to end, over the ceiling.  CPU is what all processors
+were busy for, a request; a server's is of its threads alone.  p50 to p99.9 are the
+latency, from the submission to the batch that had it, that the given share of requests
+did not exceed.
 """
 
 # Heading, plots, and benches of a section.  Those that are left out, variations
