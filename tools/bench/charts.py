@@ -21,7 +21,7 @@ STYLES = {
     "vringh-kern": ("#3da35d", "D"), "vringh-iotlb": ("#cf4f4f", "^"),
     "virtio-queue": ("#cf4f4f", "^"), "vdpa_sim": ("#d9822b", "v"),
     "vduse": ("#cf4f4f", "^"), "io_uring": ("#9a6fd0", "P"), "fio": ("#3da35d", "D"),
-    "virtio-blk": ("#d9822b", "v"),
+    "virtio-blk": ("#d9822b", "v"), "nice": ("#cf4f4f", "^"),
     "scattered": ("#cf4f4f", "^"), "contiguous": ("#3da35d", "D"),
 }
 OTHERS = [("#9a6fd0", "P"), ("#d9822b", "v"), ("#3da35d", "D"), ("#cf4f4f", "^"),
