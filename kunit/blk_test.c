@@ -356,7 +356,7 @@ static void h11_header_split_16_times(struct kunit *test)
 	u8 header[16];
 	u32 i;
 
-	/* No byte that counts is 0: the type's is 1. */
+	/* T_IN is 0, as a header may be that was never copied. */
 	write_header(test, HEADER, T_OUT, 0x123);
 	vpin_guest_read(t->guest, HEADER, header, 16);
 	for (i = 0; i < 16; i++) {
