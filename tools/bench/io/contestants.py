@@ -161,4 +161,5 @@ REST = [
     Client("ceiling/nice", "--vhost-pin", "vhost-pin", "/dev/null", more=NICE, only=SHARED),
     Client("vhost-pin/null_blk/nice", "--vhost-pin", "null_blk", more=NICE, only=SHARED),
 ] + [kind for disk in ("null_mem", "ram", "tmpfs") for kind in
-        (Client(f"vhost-pin/{disk}", "--vhost-pin", disk), Fio(disk))]
+        (Client(f"vhost-pin/{disk}", "--vhost-pin", disk), Fio(disk),
+         Client(f"vhost-pin/{disk}/nice", "--vhost-pin", disk, more=NICE, only=SHARED))]
