@@ -19,6 +19,7 @@
 
 struct eventfd_ctx;
 struct vpin_attach;
+struct vpin_blocking;
 struct dentry;
 
 /**
@@ -30,11 +31,15 @@ struct dentry;
  * @detach: undoes @attach; all queues are stopped
  * @config_write: the driver wrote config space; the bytes lie within it, and
  *	those that the type does not let a driver write are left alone
+ * @features_ok: the driver has chosen: @features of the device is final
  * @reset: the device was reset; all queues are stopped
  * @vq_start: allocates what a queue needs to run; returns 0 or -ENOMEM
  * @vq_stop: frees it; nothing is in flight
  * @vq_run: takes up to so many chains (vpin_vq_take()) and starts them; returns
- *	how many it took.  On the worker.
+ *	how many it took, or so many if it stopped for another reason and there
+ *	may be more.  On the worker.
+ * @vq_refuse: a chain cannot be served, @last is the last byte of it that the
+ *	device may write: says so there.  On the worker.
  * @vq_end: an in-flight request (vpin_vq_complete()) ended: finishes it, sets
  *	its @len.  Returns false if the type has sent it on its way again.  On
  *	the worker.
@@ -50,10 +55,12 @@ struct vpin_dev_type {
 	void (*detach)(struct vpin_dev *dev);
 	void (*config_write)(struct vpin_dev *dev, u32 offset, const u8 *buf,
 			     u32 len);
+	void (*features_ok)(struct vpin_dev *dev);
 	void (*reset)(struct vpin_dev *dev);
 	int (*vq_start)(struct vpin_vq *vq);
 	void (*vq_stop)(struct vpin_vq *vq);
 	unsigned int (*vq_run)(struct vpin_vq *vq, unsigned int budget);
+	void (*vq_refuse)(struct vpin_vq *vq, u8 *last);
 	bool (*vq_end)(struct vpin_vq *vq, struct vpin_req *req);
 	void (*vq_poll)(struct vpin_vq *vq);
 };
@@ -74,10 +81,13 @@ struct vpin_dev_type {
  * @config: config space, little-endian; written by the type only
  * @config_size: its bytes
  * @queue_size: largest ring, in descriptors
+ * @chain_max: descriptors that a chain may have whatever its ring's size; the
+ *	type's to set
  * @has_nice: its workers are as nice as @nice, not as who starts them
  * @nice: -20 to 19
  * @nr_vqs: number of queues
  * @vqs: the queues
+ * @blocking: where its work is done that blocks
  * @debugfs: its directory
  * @config_call_lock: guards @config_call
  * @config_call: signalled when config space or status changes by themselves
@@ -97,10 +107,12 @@ struct vpin_dev {
 	void *config;
 	u32 config_size;
 	u16 queue_size;
+	u16 chain_max;
 	bool has_nice;
 	s8 nice;
 	u16 nr_vqs;
 	struct vpin_vq *vqs;
+	struct vpin_blocking *blocking;
 	struct dentry *debugfs;
 
 	spinlock_t config_call_lock;

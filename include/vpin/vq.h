@@ -117,6 +117,8 @@ struct vpin_req {
  * @inflight: requests that have not ended
  * @polled: of them, in order, those that end only when the backend is polled
  * @fetching: chains may be taken
+ * @stalled: the device type cannot start more before a request ends; its to
+ *	set, and to clear when it is run again
  * @broken: the ring cannot be trusted; nothing is taken until a reset
  * @nr_chains: chains taken
  * @nr_bad_chains: of them, malformed
@@ -159,6 +161,7 @@ struct vpin_vq {
 	unsigned int inflight;
 	struct list_head polled;
 	bool fetching;
+	bool stalled;
 	bool broken;
 	u64 nr_chains;
 	u64 nr_bad_chains;

@@ -4,6 +4,7 @@
  * to, and the check of the argument.
  */
 #include <linux/err.h>
+#include <linux/blk_types.h>
 #include <linux/file.h>
 #include <linux/log2.h>
 #include <linux/sched/signal.h>
@@ -59,6 +60,30 @@ static int vpin_attach_check_nice(const struct vpin_attach *args)
 	return vpin_attach_may_nice(args->nice) ? 0 : -EPERM;
 }
 
+static bool vpin_attach_is_block_size(u32 size)
+{
+	return !size || (is_power_of_2(size) && size >= SECTOR_SIZE &&
+			 size <= VPIN_BLOCK_SIZE_MAX);
+}
+
+static int vpin_attach_check_sizes(const struct vpin_attach *args)
+{
+	if (args->num_queues > VPIN_QUEUES_MAX ||
+	    args->queue_size < VPIN_QUEUE_SIZE_MIN ||
+	    args->queue_size > VPIN_QUEUE_SIZE_MAX ||
+	    !is_power_of_2(args->queue_size) ||
+	    args->num_workers > args->num_queues ||
+	    args->busyloop_us > VPIN_BUSYLOOP_MAX ||
+	    args->reserved || args->reserved2)
+		return -EINVAL;
+	if (!vpin_attach_is_block_size(args->logical_block_size) ||
+	    !vpin_attach_is_block_size(args->physical_block_size) ||
+	    (args->physical_block_size &&
+	     args->physical_block_size < args->logical_block_size))
+		return -EINVAL;
+	return 0;
+}
+
 /* Copies the argument, checks it and fills in the defaults. */
 static int vpin_attach_read(struct vpin_attach *args, void __user *arg)
 {
@@ -79,12 +104,8 @@ static int vpin_attach_read(struct vpin_attach *args, void __user *arg)
 		return -EOPNOTSUPP;
 	args->num_queues = args->num_queues ?: 1;
 	args->queue_size = args->queue_size ?: VPIN_QUEUE_SIZE_MAX;
-	if (args->num_queues > VPIN_QUEUES_MAX ||
-	    args->queue_size > VPIN_QUEUE_SIZE_MAX ||
-	    !is_power_of_2(args->queue_size) ||
-	    args->busyloop_us > VPIN_BUSYLOOP_MAX)
-		return -EINVAL;
-	return vpin_attach_check_nice(args);
+	args->num_workers = args->num_workers ?: args->num_queues;
+	return vpin_attach_check_sizes(args) ?: vpin_attach_check_nice(args);
 }
 
 long vpin_file_attach(struct vpin_file *vfile, void __user *arg)

@@ -10,6 +10,7 @@
 #include <linux/idr.h>
 #include <linux/slab.h>
 #include <uapi/linux/vhost_pin.h>
+#include <vpin/blocking.h>
 #include <vpin/compat.h>
 #include <vpin/dev.h>
 
@@ -58,12 +59,18 @@ struct vpin_dev *vpin_dev_create(const struct vpin_dev_type *type,
 	ret = vpin_mem_init(&dev->mem);
 	if (ret)
 		goto err_id;
-	ret = type->attach(dev, args, backend);
+	dev->blocking = vpin_blocking_create(backend->f_cred);
+	ret = PTR_ERR_OR_ZERO(dev->blocking);
 	if (ret)
 		goto err_mem;
+	ret = type->attach(dev, args, backend);
+	if (ret)
+		goto err_blocking;
 	vpin_dev_debugfs_add(dev);
 	return dev;
 
+err_blocking:
+	vpin_blocking_destroy(dev->blocking);
 err_mem:
 	vpin_mem_fini(&dev->mem);
 err_id:
@@ -116,6 +123,7 @@ void vpin_dev_destroy(struct vpin_dev *dev)
 	vpin_dev_set_config_call(dev, NULL);
 	/* 4. The backend, the pins, the rest: in reverse order of creation. */
 	dev->type->detach(dev);
+	vpin_blocking_destroy(dev->blocking);
 	vpin_mem_fini(&dev->mem);
 	ida_free(&vpin_dev_ids, dev->id);
 	kvfree(dev->vqs);
@@ -210,6 +218,9 @@ int vpin_dev_set_status(struct vpin_dev *dev, u8 status)
 	status &= ~VIRTIO_CONFIG_S_NEEDS_RESET;
 	if (dev->status & ~status)
 		return -EINVAL;
+	if (status & ~dev->status & VIRTIO_CONFIG_S_FEATURES_OK &&
+	    dev->type->features_ok)
+		dev->type->features_ok(dev);
 	if (status & ~dev->status & VIRTIO_CONFIG_S_DRIVER_OK) {
 		ret = vpin_dev_start(dev);
 		if (ret)

@@ -111,6 +111,7 @@ int vpin_vq_start(struct vpin_vq *vq)
 	vq->slept_at = 0;
 	vq->broken = false;
 	vq->fetching = true;
+	vq->stalled = false;
 
 	snprintf(name, sizeof(name), "vpin-%d-%u", dev->id, vq->index);
 	vq->worker = vpin_worker_create(name, dev->has_nice ? dev->nice :

@@ -189,8 +189,8 @@ static bool vpin_vq_rest(struct vpin_vq *vq)
 {
 	int ret;
 
-	/* As many in flight as the ring has entries: the next end runs us. */
-	if (vq->inflight >= vq->num)
+	/* The next end runs us: before it nothing more can be started. */
+	if (vq->inflight >= vq->num || vq->stalled)
 		return false;
 	if (vpin_vq_poll(vq))
 		return true;

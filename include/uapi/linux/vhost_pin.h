@@ -22,6 +22,12 @@
 /* Largest ring that a queue can have, in descriptors. */
 #define VPIN_QUEUE_SIZE_MAX	1024
 
+/* Smallest that a device may be limited to: a request takes three. */
+#define VPIN_QUEUE_SIZE_MIN	4
+
+/* Largest block size that a disk may be given, in bytes. */
+#define VPIN_BLOCK_SIZE_MAX	4096
+
 /* Most request queues that a device can have. */
 #define VPIN_QUEUES_MAX		64
 
@@ -33,19 +39,29 @@
 
 /* vpin_attach.flags */
 #define VPIN_ATTACH_RO		(1ULL << 0)	/* the guest may not write */
-#define VPIN_ATTACH_BUFFERED	(1ULL << 1)	/* a file's page cache is used even
-						 * where direct I/O could be
+#define VPIN_ATTACH_BUFFERED	(1ULL << 1)	/* the backend's page cache is used
+						 * even where direct I/O could be
 						 */
 #define VPIN_ATTACH_POLL	(1ULL << 2)	/* a queue's thread polls the block
 						 * device for what has ended, all
 						 * the time while it waits for it
 						 */
-#define VPIN_ATTACH_NICE	(1ULL << 3)	/* queues' threads are as nice as
-						 * @nice says, not as whoever
-						 * starts them
+#define VPIN_ATTACH_NICE	(1ULL << 3)	/* the device's threads are as nice
+						 * as @nice says, not as the owner
+						 */
+#define VPIN_ATTACH_WRITETHROUGH (1ULL << 4)	/* a write is stable when it ends,
+						 * whatever the guest says
+						 */
+#define VPIN_ATTACH_NO_DISCARD	(1ULL << 5)	/* the guest cannot deallocate */
+#define VPIN_ATTACH_HOLES	(1ULL << 6)	/* memory that cannot be pinned does
+						 * not keep the device from
+						 * starting: requests that need it
+						 * fail
 						 */
 #define VPIN_ATTACH_FLAGS	(VPIN_ATTACH_RO | VPIN_ATTACH_BUFFERED | \
-				 VPIN_ATTACH_POLL | VPIN_ATTACH_NICE)
+				 VPIN_ATTACH_POLL | VPIN_ATTACH_NICE | \
+				 VPIN_ATTACH_WRITETHROUGH | \
+				 VPIN_ATTACH_NO_DISCARD | VPIN_ATTACH_HOLES)
 
 /**
  * struct vpin_attach - argument of VPIN_ATTACH
@@ -59,14 +75,25 @@
  * @flags: VPIN_ATTACH_*
  * @num_queues: request queues, 1 to VPIN_QUEUES_MAX; 0 stands for 1
  * @queue_size: largest ring that a driver may choose, in descriptors, a power
- *	of two up to VPIN_QUEUE_SIZE_MAX; 0 stands for VPIN_QUEUE_SIZE_MAX
+ *	of two, VPIN_QUEUE_SIZE_MIN to VPIN_QUEUE_SIZE_MAX; 0 stands for the
+ *	largest
  * @busyloop_us: how long a queue's thread looks for more to do, at the most,
  *	before it sleeps, in microseconds, up to VPIN_BUSYLOOP_MAX; 0 for not at
  *	all.  VHOST_SET_VRING_BUSYLOOP_TIMEOUT changes it for a queue.
  * @serial: the disk's serial number, padded with NULs; need not end in one
- * @nice: nice value of the queues' threads, -20 to 19, with VPIN_ATTACH_NICE; a
+ * @nice: nice value of the device's threads, -20 to 19, with VPIN_ATTACH_NICE; a
  *	lower one than the caller's takes what it takes in nice(2): RLIMIT_NICE
  *	or CAP_SYS_NICE.  Without the flag it must be 0.
+ * @num_workers: threads that the queues are given to in turn, up to
+ *	@num_queues; 0 stands for one each.  A queue that never runs costs none.
+ * @reserved: 0
+ * @logical_block_size: smallest unit of transfer that the guest is told, in
+ *	bytes, a power of two, 512 to VPIN_BLOCK_SIZE_MAX; 0 stands for the
+ *	backend's own.  A smaller one than the backend's is served through the
+ *	backend's page cache.
+ * @physical_block_size: what the guest is told to align to, in bytes, a power of
+ *	two, not smaller than the logical one; 0 stands for the backend's own
+ * @reserved2: 0
  */
 struct vpin_attach {
 	__u32 size;
@@ -79,6 +106,11 @@ struct vpin_attach {
 	__u32 busyloop_us;
 	__u8  serial[VPIN_SERIAL_LEN];
 	__s32 nice;
+	__u16 num_workers;
+	__u16 reserved;
+	__u32 logical_block_size;
+	__u32 physical_block_size;
+	__u32 reserved2;
 };
 
 /*

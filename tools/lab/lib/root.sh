@@ -9,6 +9,8 @@ ROOT_PACKAGES=(
 	nbdkit libnbd-bin fio
 	e2fsprogs util-linux mount procps kmod iproute2 dmsetup
 	python3-minimal strace
+	xfsprogs btrfs-progs squashfs-tools nfs-kernel-server nfs-common
+	fuse3 bindfs quota
 )
 
 # root_dir [RELEASE]: where it is, whether it exists yet or not
