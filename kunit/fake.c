@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include <linux/err.h>
+#include <linux/file.h>
 #include <linux/slab.h>
 #include "fake.h"
 
@@ -198,7 +200,10 @@ int vpin_fake_init(struct kunit *test)
 	spin_lock_init(&fake->lock);
 	INIT_LIST_HEAD(&fake->held);
 	test->priv = fake;
-	return vpin_rig_init(&fake->rig, test, &vpin_fake_type, NULL);
+	fake->backend = vpin_test_file(PAGE_SIZE);
+	if (IS_ERR(fake->backend))
+		return PTR_ERR(fake->backend);
+	return vpin_rig_init(&fake->rig, test, &vpin_fake_type, fake->backend);
 }
 
 void vpin_fake_exit(struct kunit *test)
@@ -211,6 +216,8 @@ void vpin_fake_exit(struct kunit *test)
 	WRITE_ONCE(fake->hold, false);
 	vpin_fake_release(fake, UINT_MAX);
 	vpin_rig_exit(&fake->rig);
+	if (!IS_ERR(fake->backend))
+		fput(fake->backend);
 	KUNIT_EXPECT_EQ(test, fake->nr_started, fake->nr_stopped);
 	KUNIT_EXPECT_EQ(test, fake->nr_taken, fake->nr_ended);
 	KUNIT_EXPECT_EQ(test, fake->nr_faults, 0U);

@@ -16,6 +16,7 @@
  * @hold: chains stay in flight until vpin_fake_release()
  * @endless: a driver that offers head 0 again as soon as it is used
  * @fail_start: queues fail to start with -ENOMEM from this one on
+ * @backend: its backend, which nothing uses
  * @lock: guards @held, and what queues count
  * @held: requests in flight
  * @nr_held: how many
@@ -33,6 +34,7 @@ struct vpin_fake {
 	bool hold;
 	bool endless;
 	u16 fail_start;
+	struct file *backend;
 	spinlock_t lock;
 	struct list_head held;
 	unsigned int nr_held;

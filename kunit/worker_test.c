@@ -9,7 +9,7 @@
 #include <linux/kthread.h>
 #include <linux/workqueue.h>
 #include <vpin/worker.h>
-#include "compat.h"
+#include "rig.h"
 
 #define SOON	msecs_to_jiffies(10000)
 
@@ -65,7 +65,7 @@ static void item_init(struct item *item, char name, char *log)
 
 static int worker_test_init(struct kunit *test)
 {
-	struct vpin_worker *worker = vpin_worker_create("vpin-test", 0);
+	struct vpin_worker *worker = vpin_worker_create("vpin-test", current, NULL);
 
 	if (IS_ERR(worker))
 		return PTR_ERR(worker);
@@ -86,6 +86,12 @@ static void nothing(void *arg)
 /* Everything that was queued before has run. */
 static void settle(struct vpin_worker *worker)
 {
+	struct item last;
+
+	item_init(&last, 'z', NULL);
+	vpin_worker_queue(worker, &last.work);
+	wait_for_completion(&last.started);
+	/* The turn is over, too. */
 	vpin_worker_call(worker, nothing, NULL);
 }
 
@@ -216,6 +222,7 @@ static void h15_two_items_with_more_take_turns(struct kunit *test)
 }
 
 struct call_note {
+	int busy;
 	struct item *item;
 	int runs;
 	struct task_struct *task;
@@ -225,12 +232,13 @@ static void call_take_note(void *arg)
 {
 	struct call_note *note = arg;
 
+	note->busy = atomic_read(&note->item->busy);
 	note->runs = atomic_read(&note->item->runs);
 	note->task = current;
 }
 
-/* The function runs on the worker's thread, after what was queued before. */
-static void call_runs_after_what_was_queued(struct kunit *test)
+/* The caller runs the function, and no item runs meanwhile. */
+static void call_sees_items_at_rest(struct kunit *test)
 {
 	struct vpin_worker *worker = test->priv;
 	struct item item;
@@ -238,14 +246,15 @@ static void call_runs_after_what_was_queued(struct kunit *test)
 	int i;
 
 	item_init(&item, 'a', NULL);
-	for (i = 1; i <= 1000; i++) {
+	for (i = 0; i < 1000; i++) {
 		vpin_worker_queue(worker, &item.work);
 		vpin_worker_call(worker, call_take_note, &note);
-		if (note.runs != i)
+		if (note.busy)
 			break;
 	}
-	KUNIT_EXPECT_EQ(test, note.runs, 1000);
-	KUNIT_EXPECT_PTR_EQ(test, note.task, worker->task);
+	KUNIT_EXPECT_EQ(test, note.busy, 0);
+	KUNIT_EXPECT_PTR_EQ(test, note.task, current);
+	settle(worker);
 }
 
 /* It is over when it returns, also with an item that always has more. */
@@ -258,6 +267,7 @@ static void call_ends_beside_an_endless_item(struct kunit *test)
 	item_init(&item, 'a', NULL);
 	item.endless = true;
 	vpin_worker_queue(worker, &item.work);
+	wait_for_completion(&item.started);
 	vpin_worker_call(worker, call_take_note, &note);
 	KUNIT_EXPECT_GE(test, note.runs, 1);
 	WRITE_ONCE(item.endless, false);
@@ -265,26 +275,25 @@ static void call_ends_beside_an_endless_item(struct kunit *test)
 	settle(worker);
 }
 
-/* What is queued when the worker is destroyed has run when it is gone. */
-static void destroy_runs_what_is_queued(struct kunit *test)
+/* Whose thread was killed runs what is queued all the same, also for long. */
+static void orphan_runs_what_is_queued(struct kunit *test)
 {
 	struct vpin_worker *worker = test->priv;
-	DECLARE_COMPLETION_ONSTACK(gate);
-	struct item items[8];
-	unsigned int i;
+	struct item item, more;
 
-	for (i = 0; i < ARRAY_SIZE(items); i++)
-		item_init(&items[i], 'a', NULL);
-	items[7].more = 3;
-	hold(worker, &items[0], &gate);
-	for (i = 1; i < ARRAY_SIZE(items); i++)
-		vpin_worker_queue(worker, &items[i].work);
-	complete(&gate);
-	vpin_worker_destroy(worker);
-	test->priv = NULL;
-	for (i = 0; i < 7; i++)
-		KUNIT_EXPECT_EQ(test, atomic_read(&items[i].runs), 1);
-	KUNIT_EXPECT_EQ(test, atomic_read(&items[7].runs), 4);
+	item_init(&item, 'a', NULL);
+	item_init(&more, 'b', NULL);
+	more.more = 3;
+	KUNIT_EXPECT_FALSE(test, vpin_worker_is_orphan(worker));
+	RCU_INIT_POINTER(worker->thread, NULL);
+	synchronize_rcu();
+	KUNIT_EXPECT_TRUE(test, vpin_worker_is_orphan(worker));
+	vpin_worker_queue(worker, &more.work);
+	vpin_worker_queue(worker, &item.work);
+	KUNIT_EXPECT_TRUE(test, WAIT_UNTIL(atomic_read(&more.runs) == 4));
+	settle(worker);
+	KUNIT_EXPECT_EQ(test, atomic_read(&item.runs), 1);
+	KUNIT_EXPECT_EQ(test, atomic_read(&more.runs), 4);
 }
 
 static void destroy_of_an_idle_worker(struct kunit *test)
@@ -397,9 +406,9 @@ static struct kunit_case vpin_worker_cases[] = {
 	KUNIT_CASE(queued_while_it_runs_runs_once_more),
 	KUNIT_CASE(h15_an_item_with_more_does_not_starve_another),
 	KUNIT_CASE(h15_two_items_with_more_take_turns),
-	KUNIT_CASE(call_runs_after_what_was_queued),
+	KUNIT_CASE(call_sees_items_at_rest),
 	KUNIT_CASE(call_ends_beside_an_endless_item),
-	KUNIT_CASE(destroy_runs_what_is_queued),
+	KUNIT_CASE(orphan_runs_what_is_queued),
 	KUNIT_CASE(destroy_of_an_idle_worker),
 	KUNIT_CASE(queued_from_several_contexts),
 	KUNIT_CASE(queued_with_interrupts_off),

@@ -8,9 +8,15 @@ static int __init vpin_init(void)
 
 	vpin_dev_debugfs_init();
 	vpin_bench_init();
-	ret = vpin_blk_init();
+	ret = vpin_worker_init();
 	if (ret)
 		goto err_debugfs;
+	ret = vpin_dev_end_init();
+	if (ret)
+		goto err_worker;
+	ret = vpin_blk_init();
+	if (ret)
+		goto err_ends;
 	ret = vpin_chardev_init();
 	if (ret)
 		goto err_blk;
@@ -18,6 +24,10 @@ static int __init vpin_init(void)
 
 err_blk:
 	vpin_blk_exit();
+err_ends:
+	vpin_dev_end_exit();
+err_worker:
+	vpin_worker_exit();
 err_debugfs:
 	vpin_dev_debugfs_exit();
 	return ret;
@@ -26,7 +36,9 @@ err_debugfs:
 static void __exit vpin_exit(void)
 {
 	vpin_chardev_exit();
+	vpin_dev_end_exit();
 	vpin_blk_exit();
+	vpin_worker_exit();
 	vpin_dev_debugfs_exit();
 }
 

@@ -20,6 +20,16 @@
 #error "vhost-pin reaches pinned pages through the direct map: 64-bit kernels only"
 #endif
 
+/*
+ * Threads of a user's process that run kernel code; 6.10 has them tell when they
+ * are killed.
+ */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 10, 0) && \
+	IS_ENABLED(CONFIG_VHOST_TASK)
+#include <linux/sched/vhost_task.h>
+#define VPIN_HAS_VHOST_TASK
+#endif
+
 /* 6.8 dropped the count: every caller passed 1. */
 static inline void vpin_eventfd_signal(struct eventfd_ctx *ctx)
 {

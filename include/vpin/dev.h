@@ -13,6 +13,7 @@
 #include <linux/mutex.h>
 #include <linux/spinlock.h>
 #include <linux/types.h>
+#include <linux/workqueue.h>
 #include <uapi/linux/virtio_config.h>
 #include <vpin/mem.h>
 #include <vpin/vq.h>
@@ -83,8 +84,11 @@ struct vpin_dev_type {
  * @queue_size: largest ring, in descriptors
  * @chain_max: descriptors that a chain may have whatever its ring's size; the
  *	type's to set
- * @has_nice: its workers are as nice as @nice, not as who starts them
+ * @has_nice: its workers are as nice as @nice, not as the owner
  * @nice: -20 to 19
+ * @owner: the thread that bound the owner; NULL before
+ * @nr_workers: length of @workers
+ * @workers: each serves some of the queues; NULL until one of them runs
  * @nr_vqs: number of queues
  * @vqs: the queues
  * @blocking: where its work is done that blocks
@@ -92,6 +96,8 @@ struct vpin_dev_type {
  * @config_call_lock: guards @config_call
  * @config_call: signalled when config space or status changes by themselves
  * @needs_reset: a queue broke
+ * @left: closed, and left to the module until it is drained
+ * @end_work: frees it then
  */
 struct vpin_dev {
 	struct mutex lock;
@@ -110,6 +116,9 @@ struct vpin_dev {
 	u16 chain_max;
 	bool has_nice;
 	s8 nice;
+	struct task_struct *owner;
+	u16 nr_workers;
+	struct vpin_worker **workers;
 	u16 nr_vqs;
 	struct vpin_vq *vqs;
 	struct vpin_blocking *blocking;
@@ -118,6 +127,8 @@ struct vpin_dev {
 	spinlock_t config_call_lock;
 	struct eventfd_ctx *config_call;
 	bool needs_reset;
+	bool left;
+	struct work_struct end_work;
 };
 
 #define vpin_dev_notice(dev, fmt, ...) \
@@ -158,6 +169,12 @@ int vpin_dev_map(struct vpin_dev *dev, u64 gpa, u64 size, u64 uaddr, u32 perm);
 int vpin_dev_unmap(struct vpin_dev *dev, u64 gpa, u64 size);
 int vpin_dev_batch_end(struct vpin_dev *dev);
 
+/* Between the files of the device. */
+int vpin_dev_init_owner(struct vpin_dev *dev, u16 nr_workers);
+void vpin_dev_fini_owner(struct vpin_dev *dev);
+struct vpin_worker *vpin_dev_worker(struct vpin_dev *dev, u16 index);
+void vpin_dev_idle(struct vpin_dev *dev);
+void vpin_dev_free(struct vpin_dev *dev);
 void vpin_dev_debugfs_add(struct vpin_dev *dev);
 void vpin_dev_debugfs_del(struct vpin_dev *dev);
 

@@ -85,6 +85,7 @@ static inline u64 vpin_ring_used_size(u16 num)
 }
 
 void vpin_ring_init(struct vpin_ring *ring, u16 num, u16 base, bool event_idx);
+void vpin_ring_set_used(struct vpin_ring *ring, u16 used);
 void vpin_ring_set_memory(struct vpin_ring *ring, const struct vring_desc *desc,
 			  struct vring_avail *avail, struct vring_used *used);
 

@@ -83,12 +83,19 @@ struct vpin_req {
 	u16 head;
 };
 
+/* A chain that was served, before the driver was told. */
+struct vpin_untold {
+	u16 head;
+	u32 len;	/* bytes that the device wrote */
+};
+
 /**
  * struct vpin_vq - a virtqueue
  * @dev: its device
  * @index: its number
  * @num: entries of the ring; 0 until VHOST_SET_VRING_NUM
  * @base: index of the next entry to take when the queue starts
+ * @nr_untold: of the entries before it, how many the driver was not told of
  * @addr_set: the three addresses are set; 0 is an address like any other
  * @enabled: VHOST_VDPA_SET_VRING_ENABLE
  * @desc_addr: GPA of the descriptor area
@@ -96,10 +103,13 @@ struct vpin_req {
  * @used_addr: GPA of the device area
  * @busyloop_us: longest time of busy polling, in microseconds; 0 for none
  * @kick: how the driver's kicks arrive
- * @worker: the thread that serves the queue; set while it runs
+ * @running: between start and stop
+ * @worker: serves the queue; its device's, and the same once it was started
  * @work: its item
- * @idle: woken when the last request of a draining queue ends
+ * @idle: woken when a draining queue has nothing in flight any more
  * @priv: the device type's own
+ * @untold: what ended while there was no ring to tell it in, for @num of them;
+ *	the worker's while running
  * @call: eventfd that tells the driver; the worker's while running
  * @err: eventfd that tells the VMM of a broken ring; likewise
  * @turn: the thread that runs a turn of the queue, while it does
@@ -132,8 +142,10 @@ struct vpin_vq {
 	u16 index;
 	u16 num;
 	u16 base;
+	u16 nr_untold;
 	bool addr_set;
 	bool enabled;
+	bool running;
 	u64 desc_addr;
 	u64 avail_addr;
 	u64 used_addr;
@@ -145,6 +157,7 @@ struct vpin_vq {
 
 	/* Running: the worker's. */
 	void *priv;
+	struct vpin_untold *untold;
 	struct eventfd_ctx *call;
 	struct eventfd_ctx *err;
 	struct llist_head done ____cacheline_aligned_in_smp;
@@ -184,9 +197,11 @@ void vpin_vq_set_err(struct vpin_vq *vq, struct eventfd_ctx *ctx);
 
 /* For the device. */
 int vpin_vq_start(struct vpin_vq *vq);
-int vpin_vq_drain(struct vpin_vq *vq, bool killable);
-void vpin_vq_stop(struct vpin_vq *vqs, unsigned int nr);
-void vpin_vq_reset(struct vpin_vq *vqs, unsigned int nr);
+int vpin_vq_stop(struct vpin_vq *vqs, unsigned int nr);
+void vpin_vq_drain(struct vpin_vq *vq);
+bool vpin_vq_is_drained(const struct vpin_vq *vq);
+void vpin_vq_end(struct vpin_vq *vq);
+void vpin_vq_forget(struct vpin_vq *vq);
 int vpin_vq_refresh(struct vpin_vq *vq, struct vpin_snap *snap);
 
 /* For a device type, on the worker; vpin_vq_complete() from any context. */

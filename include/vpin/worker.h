@@ -1,19 +1,26 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Kernel threads that run work items, in the cgroups of who started them.
+ * Threads of a device's owner that run work items.
  *
  * An item is queued from any context, runs on its worker's thread, and is never
  * run twice at the same time.  An item that has more to do than its budget
- * allows says so and is run again after the others.
+ * allows says so and is run again after the others.  An item must not wait for a
+ * backend: the thread could neither be frozen nor killed meanwhile.  See
+ * vpin/blocking.h.
  */
 #ifndef _VPIN_WORKER_H
 #define _VPIN_WORKER_H
 
 #include <linux/llist.h>
+#include <linux/mutex.h>
+#include <linux/rcupdate.h>
 #include <linux/sched.h>
+#include <linux/sched/signal.h>
 #include <linux/sched/stat.h>
 #include <linux/types.h>
+#include <linux/workqueue.h>
 
+struct vpin_thread;
 struct vpin_work;
 
 /* Runs an item.  Return: whether there is more to do at once. */
@@ -34,26 +41,40 @@ struct vpin_work {
 /**
  * struct vpin_worker - a thread and what it has to run
  * @items: queued items, newest first
- * @task: the thread
+ * @thread: the thread; NULL once it was killed
+ * @stop: the thread, for vpin_worker_destroy()
+ * @lock: held while items run, and by who changes what they work on
+ * @orphan: runs the items when there is no thread any more
  */
 struct vpin_worker {
 	struct llist_head items;
-	struct task_struct *task;
+	struct vpin_thread __rcu *thread;
+	struct vpin_thread *stop;
+	struct mutex lock;
+	struct delayed_work orphan;
 };
+
+/* Whether its thread was killed: what is under way ends, nothing begins. */
+static inline bool vpin_worker_is_orphan(const struct vpin_worker *worker)
+{
+	return !rcu_access_pointer(worker->thread);
+}
 
 /*
  * Whether the worker's thread has better things to do than to wait busily:
- * other items, or somebody else who wants its CPU.  Context: the worker.
+ * other items, a signal to freeze or to die, or somebody else who wants its CPU.
+ * Context: the worker.
  */
 static inline bool vpin_worker_is_wanted(const struct vpin_worker *worker)
 {
 	return !llist_empty(&worker->items) || need_resched() ||
-	       !single_task_running();
+	       signal_pending(current) || !single_task_running();
 }
 
 void vpin_work_init(struct vpin_work *work, vpin_work_fn fn);
 
-struct vpin_worker *vpin_worker_create(const char *name, int nice);
+struct vpin_worker *vpin_worker_create(const char *name,
+				       struct task_struct *like, const s8 *nice);
 void vpin_worker_destroy(struct vpin_worker *worker);
 void vpin_worker_queue(struct vpin_worker *worker, struct vpin_work *work);
 void vpin_worker_call(struct vpin_worker *worker, void (*fn)(void *arg),

@@ -14,7 +14,7 @@ static void vpin_debugfs_show_vq(struct seq_file *m, const struct vpin_vq *vq)
 {
 	seq_printf(m, "queue %u: %s%s, num %u, base %u, desc %#llx, driver %#llx, device %#llx\n",
 		   vq->index, vq->enabled ? "enabled" : "disabled",
-		   !vq->worker ? "" : vq->broken ? ", broken" :
+		   !vq->running ? "" : vq->broken ? ", broken" :
 		   vq->view ? ", running" : ", waiting for its memory",
 		   vq->num, vq->base, vq->desc_addr, vq->avail_addr,
 		   vq->used_addr);

@@ -8,6 +8,7 @@
 #include <linux/err.h>
 #include <linux/eventfd.h>
 #include <linux/idr.h>
+#include <linux/rcupdate.h>
 #include <linux/slab.h>
 #include <uapi/linux/vhost_pin.h>
 #include <vpin/blocking.h>
@@ -43,10 +44,13 @@ struct vpin_dev *vpin_dev_create(const struct vpin_dev_type *type,
 	dev->nice = args->nice;
 	dev->nr_vqs = args->num_queues;
 
+	ret = vpin_dev_init_owner(dev, args->num_workers ?: dev->nr_vqs);
+	if (ret)
+		goto err_dev;
 	ret = -ENOMEM;
 	dev->vqs = kvcalloc(dev->nr_vqs, sizeof(*dev->vqs), GFP_KERNEL_ACCOUNT);
 	if (!dev->vqs)
-		goto err_dev;
+		goto err_owner;
 	for (i = 0; i < dev->nr_vqs; i++) {
 		vpin_vq_init(&dev->vqs[i], dev, i);
 		dev->vqs[i].busyloop_us = args->busyloop_us;
@@ -77,17 +81,22 @@ err_id:
 	ida_free(&vpin_dev_ids, dev->id);
 err_vqs:
 	kvfree(dev->vqs);
+err_owner:
+	vpin_dev_fini_owner(dev);
 err_dev:
 	mutex_destroy(&dev->lock);
 	kfree(dev);
 	return ERR_PTR(ret);
 }
 
-/* Queues stopped, set-up forgotten; memory and eventfds stay. */
-static void vpin_dev_reset(struct vpin_dev *dev)
+/* Forgets the set-up of a stopped device; memory and eventfds stay. */
+static void vpin_dev_forget(struct vpin_dev *dev)
 {
+	unsigned int i;
+
 	lockdep_assert_held(&dev->lock);
-	vpin_vq_reset(dev->vqs, dev->nr_vqs);
+	for (i = 0; i < dev->nr_vqs; i++)
+		vpin_vq_forget(&dev->vqs[i]);
 	dev->status = 0;
 	dev->suspended = false;
 	dev->features = 0;
@@ -101,27 +110,37 @@ static void vpin_dev_reset(struct vpin_dev *dev)
 	vpin_mem_forgive(&dev->mem);
 }
 
-/**
- * vpin_dev_destroy - stops, unmaps and frees a device
- * @dev: the device; no one else uses it
- *
- * Waits for what is in flight; cannot fail.
- */
-void vpin_dev_destroy(struct vpin_dev *dev)
+/* Return: 0; -EINTR if killed while something was in flight: it goes on then. */
+static int vpin_dev_reset(struct vpin_dev *dev)
+{
+	int ret = vpin_vq_stop(dev->vqs, dev->nr_vqs);
+
+	if (!ret)
+		vpin_dev_forget(dev);
+	return ret;
+}
+
+/* Frees a drained device.  May sleep, but not for its backend's requests. */
+void vpin_dev_free(struct vpin_dev *dev)
 {
 	unsigned int i;
 
 	/* 1. No one looks at it any more. */
 	vpin_dev_debugfs_del(dev);
-	/* 2. Nothing runs and nothing is in flight. */
+	/* 2. Nothing runs. */
 	mutex_lock(&dev->lock);
-	vpin_dev_reset(dev);
+	for (i = 0; i < dev->nr_vqs; i++)
+		vpin_vq_end(&dev->vqs[i]);
+	vpin_dev_forget(dev);
 	mutex_unlock(&dev->lock);
 	/* 3. No one is told of anything. */
 	for (i = 0; i < dev->nr_vqs; i++)
 		vpin_vq_fini(&dev->vqs[i]);
 	vpin_dev_set_config_call(dev, NULL);
-	/* 4. The backend, the pins, the rest: in reverse order of creation. */
+	/* 4. The last vpin_vq_complete() has let go of its worker. */
+	synchronize_rcu();
+	vpin_dev_fini_owner(dev);
+	/* 5. The backend, the pins, the rest: in reverse order of creation. */
 	dev->type->detach(dev);
 	vpin_blocking_destroy(dev->blocking);
 	vpin_mem_fini(&dev->mem);
@@ -129,18 +148,6 @@ void vpin_dev_destroy(struct vpin_dev *dev)
 	kvfree(dev->vqs);
 	mutex_destroy(&dev->lock);
 	kfree(dev);
-}
-
-/**
- * vpin_dev_set_owner - makes the caller the one whose memory is mapped
- * @dev: the device
- *
- * Return: 0, or -EBUSY if there is an owner, even the caller.
- */
-int vpin_dev_set_owner(struct vpin_dev *dev)
-{
-	lockdep_assert_held(&dev->lock);
-	return vpin_mem_bind(&dev->mem);
 }
 
 /**
@@ -169,11 +176,6 @@ u8 vpin_dev_get_status(struct vpin_dev *dev)
 			      VIRTIO_CONFIG_S_NEEDS_RESET : 0);
 }
 
-static void vpin_dev_stop(struct vpin_dev *dev)
-{
-	vpin_vq_stop(dev->vqs, dev->nr_vqs);
-}
-
 static int vpin_dev_start(struct vpin_dev *dev)
 {
 	struct vpin_snap *snap = vpin_mem_snap(&dev->mem);
@@ -190,7 +192,7 @@ static int vpin_dev_start(struct vpin_dev *dev)
 	for (i = 0; i < dev->nr_vqs; i++) {
 		ret = vpin_vq_start(&dev->vqs[i]);
 		if (ret) {
-			vpin_dev_stop(dev);
+			vpin_vq_stop(dev->vqs, dev->nr_vqs);
 			return ret;
 		}
 	}
@@ -203,18 +205,17 @@ static int vpin_dev_start(struct vpin_dev *dev)
  * @status: VIRTIO_CONFIG_S_*; 0 resets.  Any superset of what is set is taken,
  *	in one step or in several, as vhost-vdpa does it.
  *
- * Return: 0; -EINVAL if a bit is cleared without a reset; with DRIVER_OK,
- * -EFAULT if a map failed, and vpin_vq_start()'s: the status is unchanged then.
+ * Return: 0; -EINVAL if a bit is cleared without a reset; -EINTR if killed in a
+ * reset; with DRIVER_OK, -EFAULT if a map failed, and vpin_vq_start()'s: the
+ * status is unchanged then.
  */
 int vpin_dev_set_status(struct vpin_dev *dev, u8 status)
 {
 	int ret;
 
 	lockdep_assert_held(&dev->lock);
-	if (!status) {
-		vpin_dev_reset(dev);
-		return 0;
-	}
+	if (!status)
+		return vpin_dev_reset(dev);
 	status &= ~VIRTIO_CONFIG_S_NEEDS_RESET;
 	if (dev->status & ~status)
 		return -EINVAL;
@@ -236,24 +237,19 @@ int vpin_dev_set_status(struct vpin_dev *dev, u8 status)
  *
  * Afterwards each queue's base says where it goes on.
  *
- * Return: 0; -EINTR if killed.
+ * Return: 0; -EINTR if killed: it goes on then.
  */
 int vpin_dev_suspend(struct vpin_dev *dev)
 {
-	unsigned int i;
 	int ret;
 
 	lockdep_assert_held(&dev->lock);
 	if (!vpin_dev_is_running(dev))
 		return 0;
-	for (i = 0; i < dev->nr_vqs; i++) {
-		ret = vpin_vq_drain(&dev->vqs[i], true);
-		if (ret)
-			return ret;
-	}
-	vpin_dev_stop(dev);
-	dev->suspended = true;
-	return 0;
+	ret = vpin_vq_stop(dev->vqs, dev->nr_vqs);
+	if (!ret)
+		dev->suspended = true;
+	return ret;
 }
 
 /**

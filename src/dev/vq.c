@@ -2,14 +2,14 @@
 /*
  * A virtqueue's life.
  *
- * stopped --start--> running --drain--> drained --stop--> stopped
+ * stopped --start--> running --drain--> draining --(idle)--> drained --stop--> stopped
  *
- * A running queue has a worker.  Draining stops the taking of chains and waits
- * until those in flight are back in the used ring; after that the index of the
- * next chain says all that is needed to start again.
+ * A running queue is served by a worker.  Draining stops the taking of chains;
+ * the queue is drained when those in flight have ended.  They are in the used
+ * ring then, or, where the ring is not mapped, kept until there is one to tell
+ * them in.
  */
 #include <linux/err.h>
-#include <linux/rcupdate.h>
 #include <linux/slab.h>
 #include <vpin/dev.h>
 
@@ -36,6 +36,8 @@ static bool vpin_vq_layout_ok(const struct vpin_vq *vq)
 /* Points the running half at a view; NULL makes the queue wait. */
 static void vpin_vq_set_view(struct vpin_vq *vq, struct vpin_view *view)
 {
+	unsigned int i;
+
 	vq->view = view;
 	if (!view)
 		return;
@@ -50,28 +52,65 @@ static void vpin_vq_set_view(struct vpin_vq *vq, struct vpin_view *view)
 	};
 	vpin_ring_set_memory(&vq->ring, view->desc.addr, view->avail.addr,
 			     view->used.addr);
+	for (i = 0; i < vq->nr_untold; i++)
+		vpin_ring_push(&vq->ring, vq->untold[i].head, vq->untold[i].len);
+	vq->nr_untold = 0;
+}
+
+/* What the driver was not told of stays for as long as it may yet be. */
+static void vpin_vq_free(struct vpin_vq *vq)
+{
+	if (!vq->nr_untold) {
+		kvfree(vq->untold);
+		vq->untold = NULL;
+	}
+	kvfree(vq->chain.bufs);
+	vq->chain.bufs = NULL;
+}
+
+/* Allocates what a running queue needs, but for the device type's. */
+static int vpin_vq_alloc(struct vpin_vq *vq)
+{
+	vq->chain.max = vq->num;
+	vq->chain.bufs = kvmalloc_array(vq->num, sizeof(*vq->chain.bufs),
+					GFP_KERNEL_ACCOUNT);
+	if (!vq->untold)
+		vq->untold = kvmalloc_array(vq->num, sizeof(*vq->untold),
+					    GFP_KERNEL_ACCOUNT);
+	if (vq->chain.bufs && vq->untold)
+		return 0;
+	vpin_vq_free(vq);
+	return -ENOMEM;
+}
+
+static void vpin_vq_begin_running(void *arg)
+{
+	struct vpin_vq *vq = arg;
+
+	vq->running = true;
 }
 
 /**
  * vpin_vq_start - starts serving a queue
- * @vq: the queue; nothing happens unless it is enabled and has addresses
+ * @vq: the queue; nothing happens unless it is enabled, has addresses, and is
+ *	not broken
  *
  * The ring is scanned at once, without waiting for a kick.  If it is not mapped
  * the queue waits until it is.
  *
  * Return: 0; -EINVAL if the ring has no size, or its areas overlap or wrap;
- * -ENOMEM; what the caller's cgroups say to a new thread.
+ * -ENOMEM; vpin_dev_worker()'s.
  */
 int vpin_vq_start(struct vpin_vq *vq)
 {
 	struct vpin_dev *dev = vq->dev;
+	struct vpin_worker *worker;
 	struct vpin_view *view;
 	struct vpin_snap *snap;
-	char name[TASK_COMM_LEN];
 	int ret;
 
 	lockdep_assert_held(&dev->lock);
-	if (vq->worker || !vq->enabled || !vq->addr_set)
+	if (vq->running || !vq->enabled || !vq->addr_set || vq->broken)
 		return 0;
 	if (!vpin_vq_layout_ok(vq)) {
 		vpin_dev_notice(dev, "queue %u: %s\n", vq->index, vq->num ?
@@ -80,14 +119,15 @@ int vpin_vq_start(struct vpin_vq *vq)
 		return -EINVAL;
 	}
 
-	vq->chain.max = vq->num;
-	vq->chain.bufs = kvmalloc_array(vq->num, sizeof(*vq->chain.bufs),
-					GFP_KERNEL_ACCOUNT);
-	if (!vq->chain.bufs)
-		return -ENOMEM;
+	worker = vpin_dev_worker(dev, vq->index);
+	if (IS_ERR(worker))
+		return PTR_ERR(worker);
+	ret = vpin_vq_alloc(vq);
+	if (ret)
+		return ret;
 	ret = dev->type->vq_start(vq);
 	if (ret)
-		goto err_bufs;
+		goto err_vq;
 
 	snap = vpin_mem_snap(&dev->mem);
 	view = vpin_view_create(vq, snap);
@@ -104,35 +144,25 @@ int vpin_vq_start(struct vpin_vq *vq)
 
 	vpin_ring_init(&vq->ring, vq->num, vq->base,
 		       vpin_dev_has(dev, VIRTIO_RING_F_EVENT_IDX));
+	vpin_ring_set_used(&vq->ring, vq->base - vq->nr_untold);
 	vpin_vq_set_view(vq, view);
 	vq->inflight = 0;
 	INIT_LIST_HEAD(&vq->polled);
 	vq->poll_ns = 0;
 	vq->slept_at = 0;
-	vq->broken = false;
 	vq->fetching = true;
 	vq->stalled = false;
 
-	snprintf(name, sizeof(name), "vpin-%d-%u", dev->id, vq->index);
-	vq->worker = vpin_worker_create(name, dev->has_nice ? dev->nice :
-					 task_nice(current));
-	if (IS_ERR(vq->worker)) {
-		ret = PTR_ERR(vq->worker);
-		vq->worker = NULL;
-		goto err_view;
-	}
-	vpin_kick_hook(&vq->kick, vq->worker, &vq->work);
-	vpin_worker_queue(vq->worker, &vq->work);
+	vq->worker = worker;
+	vpin_worker_call(worker, vpin_vq_begin_running, vq);
+	vpin_kick_hook(&vq->kick, worker, &vq->work);
+	vpin_worker_queue(worker, &vq->work);
 	return 0;
 
-err_view:
-	vpin_view_put(vq->view);
-	vq->view = NULL;
 err_type:
 	dev->type->vq_stop(vq);
-err_bufs:
-	kvfree(vq->chain.bufs);
-	vq->chain.bufs = NULL;
+err_vq:
+	vpin_vq_free(vq);
 	return ret;
 }
 
@@ -143,85 +173,124 @@ static void vpin_vq_stop_fetching(void *arg)
 	vq->fetching = false;
 }
 
-/**
- * vpin_vq_drain - takes no more chains, and waits for those in flight
- * @vq: the queue, running or not
- * @killable: whether a fatal signal ends the wait
- *
- * How long it takes is the backend's affair.
- *
- * Return: 0; -EINTR if killed: the queue still drains then.
- */
-int vpin_vq_drain(struct vpin_vq *vq, bool killable)
+static void vpin_vq_start_fetching(void *arg)
+{
+	struct vpin_vq *vq = arg;
+
+	vq->fetching = true;
+}
+
+/* Takes no more chains; see vpin_vq_is_drained(). */
+void vpin_vq_drain(struct vpin_vq *vq)
 {
 	lockdep_assert_held(&vq->dev->lock);
-	if (!vq->worker)
-		return 0;
+	if (!vq->running)
+		return;
 	vpin_kick_unhook(&vq->kick);
 	vpin_worker_call(vq->worker, vpin_vq_stop_fetching, vq);
-	/* A turn of its own after that: it wakes us if nothing is in flight. */
+	/* What is in flight may have ended, and wait for its ring. */
 	vpin_worker_queue(vq->worker, &vq->work);
-
-	if (!killable)
-		wait_event(vq->idle, !READ_ONCE(vq->inflight));
-	else if (wait_event_killable(vq->idle, !READ_ONCE(vq->inflight)))
-		return -EINTR;
-	return 0;
 }
 
-static void vpin_vq_end(struct vpin_vq *vq)
+/* Goes on after a drain. */
+static void vpin_vq_undrain(struct vpin_vq *vq)
 {
-	vpin_worker_destroy(vq->worker);
-	vq->worker = NULL;
+	if (!vq->running)
+		return;
+	vpin_worker_call(vq->worker, vpin_vq_start_fetching, vq);
+	vpin_kick_hook(&vq->kick, vq->worker, &vq->work);
+	vpin_worker_queue(vq->worker, &vq->work);
+}
 
-	vq->base = vq->ring.last_avail;
-	vpin_view_put(vq->view);
-	vq->view = NULL;
-	vq->dev->type->vq_stop(vq);
-	kvfree(vq->chain.bufs);
-	vq->chain.bufs = NULL;
+/* Whether nothing of a queue that drains, or is stopped, is in flight. */
+bool vpin_vq_is_drained(const struct vpin_vq *vq)
+{
+	return !vq->running || !READ_ONCE(vq->inflight);
 }
 
 /**
- * vpin_vq_stop - drains queues and ends their workers
+ * vpin_vq_wait - waits until queues that drain are drained
  * @vqs: the queues of one device, running or not
  * @nr: how many
  *
- * When it returns, nothing touches guest memory for them any more.
+ * How long it takes is the backend's affair.
+ *
+ * Return: 0; -EINTR if killed: the queues go on then.
  */
-void vpin_vq_stop(struct vpin_vq *vqs, unsigned int nr)
+static int vpin_vq_wait(struct vpin_vq *vqs, unsigned int nr)
 {
-	bool ran = false;
 	unsigned int i;
+	int ret = 0;
 
-	for (i = 0; i < nr; i++) {
-		ran |= !!vqs[i].worker;
-		vpin_vq_drain(&vqs[i], false);
-	}
-	if (!ran)
-		return;
-
-	/* Until the last vpin_vq_complete() has let go of its worker. */
-	synchronize_rcu();
-	for (i = 0; i < nr; i++) {
-		if (vqs[i].worker)
-			vpin_vq_end(&vqs[i]);
-	}
+	for (i = 0; i < nr && !ret; i++)
+		ret = wait_event_state(vqs[i].idle, vpin_vq_is_drained(&vqs[i]),
+				       (TASK_KILLABLE | TASK_FREEZABLE));
+	if (!ret)
+		return 0;
+	for (i = 0; i < nr; i++)
+		vpin_vq_undrain(&vqs[i]);
+	return -EINTR;
 }
 
-/* Stops queues and forgets their set-up, but for the eventfds. */
-void vpin_vq_reset(struct vpin_vq *vqs, unsigned int nr)
+static void vpin_vq_end_running(void *arg)
+{
+	struct vpin_vq *vq = arg;
+
+	vq->running = false;
+	vq->base = vq->ring.last_avail;
+	vpin_view_put(vq->view);
+	vq->view = NULL;
+}
+
+/**
+ * vpin_vq_end - stops a drained queue
+ * @vq: the queue, running or not
+ *
+ * When it returns, nothing touches guest memory for it any more.
+ */
+void vpin_vq_end(struct vpin_vq *vq)
+{
+	lockdep_assert_held(&vq->dev->lock);
+	if (!vq->running)
+		return;
+	vpin_worker_call(vq->worker, vpin_vq_end_running, vq);
+	vq->dev->type->vq_stop(vq);
+	vpin_vq_free(vq);
+}
+
+/**
+ * vpin_vq_stop - drains queues and stops them
+ * @vqs: the queues of one device, running or not
+ * @nr: how many
+ *
+ * Return: 0; -EINTR if killed: they run on then.
+ */
+int vpin_vq_stop(struct vpin_vq *vqs, unsigned int nr)
 {
 	unsigned int i;
+	int ret;
 
-	vpin_vq_stop(vqs, nr);
-	for (i = 0; i < nr; i++) {
-		vqs[i].num = 0;
-		vqs[i].base = 0;
-		vqs[i].addr_set = false;
-		vqs[i].enabled = false;
-		vqs[i].broken = false;
-	}
+	for (i = 0; i < nr; i++)
+		vpin_vq_drain(&vqs[i]);
+	ret = vpin_vq_wait(vqs, nr);
+	if (ret)
+		return ret;
+	for (i = 0; i < nr; i++)
+		vpin_vq_end(&vqs[i]);
+	return 0;
+}
+
+/* Forgets the set-up of a stopped queue, but for the eventfds. */
+void vpin_vq_forget(struct vpin_vq *vq)
+{
+	lockdep_assert_held(&vq->dev->lock);
+	vq->num = 0;
+	vq->base = 0;
+	vq->nr_untold = 0;
+	vq->addr_set = false;
+	vq->enabled = false;
+	vq->broken = false;
+	vpin_vq_free(vq);
 }
 
 struct vpin_vq_refresh {
@@ -255,7 +324,7 @@ int vpin_vq_refresh(struct vpin_vq *vq, struct vpin_snap *snap)
 	int ret = 0;
 
 	lockdep_assert_held(&vq->dev->lock);
-	if (!vq->worker)
+	if (!vq->running)
 		return 0;
 
 	refresh.view = vpin_view_create(vq, snap);
@@ -274,7 +343,7 @@ int vpin_vq_refresh(struct vpin_vq *vq, struct vpin_snap *snap)
  * @vq: the queue, also one that was never set up
  * @enable: on or off; a running queue that is turned off is drained and stopped
  *
- * Return: 0 or vpin_vq_start()'s.
+ * Return: 0, vpin_vq_start()'s or vpin_vq_stop()'s: nothing has changed then.
  */
 int vpin_vq_enable(struct vpin_vq *vq, bool enable)
 {
@@ -282,10 +351,14 @@ int vpin_vq_enable(struct vpin_vq *vq, bool enable)
 	int ret = 0;
 
 	lockdep_assert_held(&dev->lock);
-	vq->enabled = enable;
-	if (!enable)
-		vpin_vq_stop(vq, 1);
-	else if (vpin_dev_is_running(dev))
+	if (!enable) {
+		ret = vpin_vq_stop(vq, 1);
+		if (!ret)
+			vq->enabled = false;
+		return ret;
+	}
+	vq->enabled = true;
+	if (vpin_dev_is_running(dev))
 		ret = vpin_vq_start(vq);
 	if (ret)
 		vq->enabled = false;

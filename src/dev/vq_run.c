@@ -102,7 +102,7 @@ void vpin_vq_complete(struct vpin_req *req)
 
 	/*
 	 * Once it is in the list the request may be reaped, as the last one in
-	 * flight: vpin_vq_stop() waits for us before it ends the worker.
+	 * flight: vpin_dev_destroy() waits for us before it ends the worker.
 	 */
 	rcu_read_lock();
 	/* Only the first one finds the list empty: the item sees them all. */
@@ -124,8 +124,13 @@ static void vpin_vq_reap_list(struct vpin_vq *vq, struct llist_node *done)
 			list_del_init(&req->polled);
 		if (!vq->dev->type->vq_end(vq, req))
 			continue;
-		if (vq->view)
+		if (likely(vq->view))
 			vpin_ring_push(&vq->ring, head, req->len);
+		else
+			vq->untold[vq->nr_untold++] = (struct vpin_untold) {
+				.head = head,
+				.len = req->len,
+			};
 		vpin_view_put(view);
 		WRITE_ONCE(vq->inflight, vq->inflight - 1);
 	}
@@ -143,7 +148,7 @@ static struct llist_node *vpin_vq_take_done_at_once(struct vpin_vq *vq)
 
 static void vpin_vq_reap(struct vpin_vq *vq)
 {
-	/* Without a ring they wait for it, unless the queue is to stop. */
+	/* Without a ring they wait for it; if the queue is to stop, untold. */
 	if (!vq->view && vq->fetching)
 		return;
 
@@ -156,7 +161,8 @@ static void vpin_vq_reap(struct vpin_vq *vq)
 
 static bool vpin_vq_can_fetch(const struct vpin_vq *vq)
 {
-	return vq->fetching && vq->view && !vq->broken;
+	return vq->fetching && vq->view && !vq->broken &&
+	       !vpin_worker_is_orphan(vq->worker);
 }
 
 /* Return: whether the budget is used up. */
@@ -206,6 +212,9 @@ bool vpin_vq_work(struct vpin_work *work)
 	struct vpin_vq *vq = container_of(work, struct vpin_vq, work);
 	bool more = false, polling;
 
+	/* Queued by an end that came late, after all was over. */
+	if (unlikely(!vq->running))
+		return false;
 	vq->nr_runs++;
 	vpin_vq_poll_adapt(vq);
 	vq->turn = current;
@@ -219,8 +228,10 @@ bool vpin_vq_work(struct vpin_work *work)
 		vq->nr_signals++;
 		vpin_eventfd_signal(vq->call);
 	}
-	if (!vq->fetching && !vq->inflight)
+	if (!vq->fetching && !vq->inflight) {
 		wake_up(&vq->idle);
+		vpin_dev_idle(vq->dev);
+	}
 	/* While the queue waits for its ring, so do polled requests. */
 	if (!vpin_vq_can_fetch(vq))
 		return polling && (vq->view || !vq->fetching);

@@ -6,6 +6,7 @@
 #include <linux/eventfd.h>
 #include <linux/file.h>
 #include <linux/log2.h>
+#include <linux/slab.h>
 #include <vpin/dev.h>
 
 void vpin_vq_init(struct vpin_vq *vq, struct vpin_dev *dev, u16 index)
@@ -30,7 +31,15 @@ void vpin_vq_fini(struct vpin_vq *vq)
 static bool vpin_vq_is_live(const struct vpin_vq *vq)
 {
 	lockdep_assert_held(&vq->dev->lock);
-	return vq->worker;
+	return vq->running;
+}
+
+/* What the driver was not told of belongs to a ring that is no more. */
+static void vpin_vq_drop_untold(struct vpin_vq *vq)
+{
+	vq->nr_untold = 0;
+	kvfree(vq->untold);
+	vq->untold = NULL;
 }
 
 /**
@@ -47,6 +56,7 @@ int vpin_vq_set_num(struct vpin_vq *vq, u32 num)
 		return -EINVAL;
 	if (vpin_vq_is_live(vq))
 		return -EBUSY;
+	vpin_vq_drop_untold(vq);
 	vq->num = num;
 	return 0;
 }
@@ -89,6 +99,7 @@ int vpin_vq_set_base(struct vpin_vq *vq, u32 base)
 		return -EINVAL;
 	if (vpin_vq_is_live(vq))
 		return -EBUSY;
+	vpin_vq_drop_untold(vq);
 	vq->base = base;
 	return 0;
 }
@@ -100,12 +111,15 @@ static void vpin_vq_read_base(void *arg)
 	vq->base = vq->ring.last_avail;
 }
 
-/* VHOST_GET_VRING_BASE: the next entry to take; moving while the queue runs. */
+/*
+ * VHOST_GET_VRING_BASE: the next entry to take, less those that the driver was
+ * not told of; moving while the queue runs.
+ */
 u16 vpin_vq_get_base(struct vpin_vq *vq)
 {
 	if (vpin_vq_is_live(vq))
 		vpin_worker_call(vq->worker, vpin_vq_read_base, vq);
-	return vq->base;
+	return vq->base - vq->nr_untold;
 }
 
 /**
@@ -119,7 +133,7 @@ void vpin_vq_set_kick(struct vpin_vq *vq, struct file *file)
 	if (vq->kick.file)
 		fput(vq->kick.file);
 	vq->kick.file = file;
-	if (vq->worker && file) {
+	if (vq->running && file) {
 		vpin_kick_hook(&vq->kick, vq->worker, &vq->work);
 		/* It may have been kicked before we listened. */
 		vpin_worker_queue(vq->worker, &vq->work);
@@ -143,7 +157,7 @@ static void vpin_vq_set_eventfd(struct vpin_vq *vq, struct eventfd_ctx **slot,
 {
 	struct vpin_vq_swap swap = { .slot = slot, .ctx = ctx };
 
-	if (vq->worker)
+	if (vq->running)
 		vpin_worker_call(vq->worker, vpin_vq_swap, &swap);
 	else
 		vpin_vq_swap(&swap);

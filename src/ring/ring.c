@@ -41,6 +41,17 @@ void vpin_ring_init(struct vpin_ring *ring, u16 num, u16 base, bool event_idx)
 }
 
 /**
+ * vpin_ring_set_used - where the used index goes on, if not where the entries do
+ * @ring: the ring, just initialised
+ * @used: index of the next used entry to write
+ */
+void vpin_ring_set_used(struct vpin_ring *ring, u16 used)
+{
+	ring->used_idx = used;
+	ring->used_published = used;
+}
+
+/**
  * vpin_ring_set_memory - where the ring's areas are
  * @ring: the ring
  * @desc: the descriptor area, which is only ever prefetched here

@@ -1,17 +1,42 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include <linux/cgroup.h>
-#include <linux/completion.h>
+/*
+ * A worker's items are run by its thread, or, when that was killed with its
+ * owner, by a kernel thread that finishes what is under way: an orphan.
+ *
+ * Whoever runs them holds the worker's lock.  So a worker whose thread is frozen
+ * keeps nobody waiting, and who holds the lock may do a turn himself.
+ */
 #include <linux/err.h>
-#include <linux/kthread.h>
+#include <linux/rcupdate.h>
+#include <linux/sched/task.h>
 #include <linux/slab.h>
+#include <linux/workqueue.h>
+#include <vpin/init.h>
 #include <vpin/worker.h>
+#include "thread.h"
 
 #define VPIN_WORK_QUEUED	0
+
+/* Nothing on it waits for a backend, so that all owners can share it. */
+static struct workqueue_struct *vpin_orphans;
 
 void vpin_work_init(struct vpin_work *work, vpin_work_fn fn)
 {
 	work->queued = 0;
 	work->fn = fn;
+}
+
+static void vpin_worker_wake(struct vpin_worker *worker, unsigned long delay)
+{
+	struct vpin_thread *thread;
+
+	rcu_read_lock();
+	thread = rcu_dereference(worker->thread);
+	if (likely(thread))
+		vpin_thread_wake(thread);
+	else
+		queue_delayed_work(vpin_orphans, &worker->orphan, delay);
+	rcu_read_unlock();
 }
 
 /**
@@ -24,146 +49,156 @@ void vpin_work_init(struct vpin_work *work, vpin_work_fn fn)
  */
 void vpin_worker_queue(struct vpin_worker *worker, struct vpin_work *work)
 {
-	/* Full barrier: pairs with the one after clear_bit() in the thread. */
+	/* Full barrier: pairs with the one after clear_bit() in the turn. */
 	if (test_and_set_bit(VPIN_WORK_QUEUED, &work->queued))
 		return;
 	/* Whoever finds the list empty wakes; the rest ride along. */
 	if (llist_add(&work->node, &worker->items))
-		wake_up_process(worker->task);
+		vpin_worker_wake(worker, 0);
 }
 
-static void vpin_worker_run(struct vpin_worker *worker, struct llist_node *items)
+/* Runs what is queued, in order.  Return: whether an item has more to do. */
+static bool vpin_worker_turn(struct vpin_worker *worker)
 {
 	struct vpin_work *work, *next;
+	struct llist_node *items;
+	bool more = false;
 
-	llist_for_each_entry_safe(work, next, llist_reverse_order(items), node) {
+	mutex_lock(&worker->lock);
+	items = llist_reverse_order(llist_del_all(&worker->items));
+	llist_for_each_entry_safe(work, next, items, node) {
 		clear_bit(VPIN_WORK_QUEUED, &work->queued);
 		/* Queued again from here on: runs again and sees it all. */
 		smp_mb__after_atomic();
-		if (work->fn(work))
-			vpin_worker_queue(worker, work);
+		if (work->fn(work)) {
+			more = true;
+			if (!test_and_set_bit(VPIN_WORK_QUEUED, &work->queued))
+				llist_add(&work->node, &worker->items);
+		}
 		cond_resched();
 	}
+	mutex_unlock(&worker->lock);
+	return more;
 }
 
-static int vpin_worker_thread(void *data)
+static bool vpin_worker_thread(void *data)
 {
 	struct vpin_worker *worker = data;
 
-	for (;;) {
-		struct llist_node *items;
-
-		set_current_state(TASK_INTERRUPTIBLE);
-		items = llist_del_all(&worker->items);
-		if (!items) {
-			if (kthread_should_stop())
-				break;
-			schedule();
-			continue;
-		}
-		__set_current_state(TASK_RUNNING);
-		vpin_worker_run(worker, items);
-	}
+	if (llist_empty(&worker->items))
+		return false;
 	__set_current_state(TASK_RUNNING);
-	return 0;
+	vpin_worker_turn(worker);
+	return true;
 }
 
-struct vpin_worker_call {
-	struct vpin_work work;
-	void (*fn)(void *arg);
-	void *arg;
-	struct completion done;
-};
-
-static bool vpin_worker_call_run(struct vpin_work *work)
+/* There is no hurry: what has more to do at once polls a backend. */
+static void vpin_worker_orphan(struct work_struct *work)
 {
-	struct vpin_worker_call *call =
-		container_of(work, struct vpin_worker_call, work);
+	struct vpin_worker *worker =
+		container_of(to_delayed_work(work), struct vpin_worker, orphan);
 
-	call->fn(call->arg);
-	complete(&call->done);
-	return false;
+	if (vpin_worker_turn(worker))
+		queue_delayed_work(vpin_orphans, &worker->orphan, 1);
+}
+
+/* The thread was killed, and ends. */
+static void vpin_worker_killed(void *data)
+{
+	struct vpin_worker *worker = data;
+
+	RCU_INIT_POINTER(worker->thread, NULL);
+	/* No one wakes it any more. */
+	synchronize_rcu();
+	if (!llist_empty(&worker->items))
+		queue_delayed_work(vpin_orphans, &worker->orphan, 0);
 }
 
 /**
- * vpin_worker_call - runs a function on the worker's thread and waits for it
+ * vpin_worker_call - runs a function between two turns of a worker
  * @worker: the worker
- * @fn: the function; between items, so it sees each item's data at rest
+ * @fn: the function, run by the caller; it sees each item's data at rest
  * @arg: its argument
  *
- * Items that were queued before have run when @fn does.
+ * It waits for a turn at most.
  *
- * Context: may sleep; not on the worker's own thread.
+ * Context: may sleep; not from an item.
  */
 void vpin_worker_call(struct vpin_worker *worker, void (*fn)(void *arg),
 		      void *arg)
 {
-	struct vpin_worker_call call = { .fn = fn, .arg = arg };
-
-	vpin_work_init(&call.work, vpin_worker_call_run);
-	init_completion(&call.done);
-	vpin_worker_queue(worker, &call.work);
-	wait_for_completion(&call.done);
-}
-
-struct vpin_worker_join {
-	struct task_struct *owner;
-	int ret;
-};
-
-static void vpin_worker_join(void *arg)
-{
-	struct vpin_worker_join *join = arg;
-
-	join->ret = cgroup_attach_task_all(join->owner, current);
+	mutex_lock(&worker->lock);
+	fn(arg);
+	mutex_unlock(&worker->lock);
 }
 
 /**
- * vpin_worker_create - starts a worker in the caller's cgroups
+ * vpin_worker_create - starts a worker
  * @name: the thread's name
- * @nice: the thread's nice value, -20 to 19
+ * @like: a thread of the owner's: whose cgroups, CPUs and nice value it has
+ * @nice: a nice value of its own, -20 to 19; NULL for @like's
  *
- * Return: the worker, or ERR_PTR: -ENOMEM, -EINTR (killed), or what the
- * caller's cgroups say to a new member.
+ * The thread is of the caller's process.
+ *
+ * Return: the worker, or ERR_PTR: as vpin_thread_create()'s.
  */
-struct vpin_worker *vpin_worker_create(const char *name, int nice)
+struct vpin_worker *vpin_worker_create(const char *name,
+				       struct task_struct *like, const s8 *nice)
 {
-	struct vpin_worker_join join = { .owner = current };
+	struct vpin_thread_args args = {
+		.name = name,
+		.fn = vpin_worker_thread,
+		.killed = vpin_worker_killed,
+		.like = like,
+		.has_nice = nice,
+		.nice = nice ? *nice : 0,
+	};
 	struct vpin_worker *worker;
+	struct vpin_thread *thread;
 
 	worker = kzalloc(sizeof(*worker), GFP_KERNEL_ACCOUNT);
 	if (!worker)
 		return ERR_PTR(-ENOMEM);
 	init_llist_head(&worker->items);
+	mutex_init(&worker->lock);
+	INIT_DELAYED_WORK(&worker->orphan, vpin_worker_orphan);
 
-	worker->task = kthread_create(vpin_worker_thread, worker, "%s", name);
-	if (IS_ERR(worker->task)) {
-		join.ret = PTR_ERR(worker->task);
-		goto err_worker;
+	args.data = worker;
+	thread = vpin_thread_create(&args);
+	if (IS_ERR(thread)) {
+		mutex_destroy(&worker->lock);
+		kfree(worker);
+		return ERR_CAST(thread);
 	}
-	set_user_nice(worker->task, nice);
-	wake_up_process(worker->task);
-
-	vpin_worker_call(worker, vpin_worker_join, &join);
-	if (join.ret)
-		goto err_task;
+	worker->stop = thread;
+	rcu_assign_pointer(worker->thread, thread);
+	vpin_thread_start(thread);
 	return worker;
-
-err_task:
-	kthread_stop(worker->task);
-err_worker:
-	kfree(worker);
-	return ERR_PTR(join.ret);
 }
 
 /**
- * vpin_worker_destroy - runs what is queued, then ends the thread
- * @worker: the worker; no one may queue on it any more
+ * vpin_worker_destroy - ends the thread
+ * @worker: the worker; no one queues on it any more, and nothing that is queued
+ *	matters
  *
- * Context: may sleep; not on the worker's own thread.
+ * Context: may sleep; not from an item.
  */
 void vpin_worker_destroy(struct vpin_worker *worker)
 {
-	kthread_stop(worker->task);
+	vpin_thread_stop(worker->stop);
+	cancel_delayed_work_sync(&worker->orphan);
+	mutex_destroy(&worker->lock);
 	kfree(worker);
+}
+
+int vpin_worker_init(void)
+{
+	vpin_orphans = alloc_workqueue("vpin_orphans",
+				       WQ_UNBOUND | WQ_FREEZABLE, 0);
+	return vpin_orphans ? 0 : -ENOMEM;
+}
+
+void vpin_worker_exit(void)
+{
+	destroy_workqueue(vpin_orphans);
 }

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The module's life in the lab, and whether it leaves anything behind."""
 
+import glob
 import os
 import re
 import subprocess
@@ -47,11 +48,12 @@ class Module:
 
 
 def threads(pattern):
-    """The names of the threads that match; a queue's is vpin-DEVICE-QUEUE."""
+    """The names of the threads that match, of all processes; a worker's is
+    vpin-DEVICE-WORKER."""
     names = []
-    for pid in filter(str.isdigit, os.listdir("/proc")):
+    for path in glob.glob("/proc/[0-9]*/task/[0-9]*/comm"):
         try:
-            with open(f"/proc/{pid}/comm", encoding="utf-8") as file:
+            with open(path, encoding="utf-8") as file:
                 name = file.read().strip()
         except OSError:
             continue

@@ -2,7 +2,9 @@
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/capability.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -44,7 +46,57 @@ long host_pins(void)
 	return acquired - released;
 }
 
-/* Workers in any state but @state, and the ids of up to @max of them. */
+/* Whether the thread in @dir is a worker, in any state but @state. */
+static bool is_worker(int dir, const char *thread, char state)
+{
+	char path[300], digit, is;
+	bool worker = false;
+	FILE *file = NULL;
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/stat", thread);
+	fd = openat(dir, path, O_RDONLY);
+	if (fd >= 0)
+		file = fdopen(fd, "r");
+	if (!file)
+		return false;
+	if (fscanf(file, "%*d (vpin-%c%*[^)]) %c", &digit, &is) == 2)
+		worker = isdigit((unsigned char)digit) && is != state;
+	fclose(file);
+	return worker;
+}
+
+/* Adds the workers among the threads of a process; see workers_not(). */
+static int workers_of(int proc, const char *process, char state, int *ids,
+		      int max, int workers)
+{
+	struct dirent *entry;
+	char path[300];
+	DIR *threads = NULL;
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/task", process);
+	fd = openat(proc, path, O_RDONLY | O_DIRECTORY);
+	if (fd >= 0)
+		threads = fdopendir(fd);
+	if (!threads)
+		return workers;
+	while ((entry = readdir(threads))) {
+		if (!isdigit((unsigned char)entry->d_name[0]) ||
+		    !is_worker(fd, entry->d_name, state))
+			continue;
+		if (workers < max)
+			ids[workers] = atoi(entry->d_name);
+		workers++;
+	}
+	closedir(threads);
+	return workers;
+}
+
+/*
+ * Workers in any state but @state, and the ids of up to @max of them: threads
+ * of their owner's process, or kernel threads.
+ */
 static int workers_not(char state, int *ids, int max)
 {
 	DIR *proc = opendir("/proc");
@@ -52,22 +104,9 @@ static int workers_not(char state, int *ids, int max)
 	int workers = 0;
 
 	while ((entry = readdir(proc))) {
-		char path[300], digit, is;
-		FILE *file;
-
-		if (!isdigit((unsigned char)entry->d_name[0]))
-			continue;
-		snprintf(path, sizeof(path), "/proc/%s/stat", entry->d_name);
-		file = fopen(path, "r");
-		if (!file)
-			continue;
-		if (fscanf(file, "%*d (vpin-%c%*[^)]) %c", &digit, &is) == 2 &&
-		    isdigit((unsigned char)digit) && is != state) {
-			if (workers < max)
-				ids[workers] = atoi(entry->d_name);
-			workers++;
-		}
-		fclose(file);
+		if (isdigit((unsigned char)entry->d_name[0]))
+			workers = workers_of(dirfd(proc), entry->d_name, state,
+					     ids, max, workers);
 	}
 	closedir(proc);
 	return workers;

@@ -88,7 +88,7 @@ class Pair:
         """Ids of the threads that serve a disk; QEMU's may have helpers, of
         requests that io_uring cannot submit without waiting."""
         if who == VHOST_PIN:
-            return threads("/proc", r"vpin-\d")
+            return threads(f"/proc/{self.guest.qemu.pid}/task", r"vpin-\d")
         return {self.iothread} | threads(f"/proc/{self.guest.qemu.pid}/task",
                                          f"iou-wrk-{self.iothread}")
 

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The end of a device.
+ *
+ * In the ordinary case it is over when the file's last close returns: drained,
+ * the driver told, all given back.  But a backend that does not answer keeps
+ * nobody for ever: after a while such a device is left to the module, which
+ * holds its pins and its backend until the last request has come back, and
+ * cannot be unloaded before.
+ */
+#include <linux/jiffies.h>
+#include <linux/module.h>
+#include <linux/rcupdate.h>
+#include <linux/workqueue.h>
+#include <vpin/dev.h>
+#include <vpin/init.h>
+
+static unsigned int vpin_drain_ms = 5000;
+module_param_named(drain_ms, vpin_drain_ms, uint, 0644);
+MODULE_PARM_DESC(drain_ms,
+		 "how long the close of a device waits for its backend, in milliseconds (5000)");
+
+/* Nothing on it waits for a backend, so that all devices can share it. */
+static struct workqueue_struct *vpin_ends;
+
+static bool vpin_dev_is_drained(const struct vpin_dev *dev)
+{
+	unsigned int i;
+
+	for (i = 0; i < dev->nr_vqs; i++) {
+		if (!vpin_vq_is_drained(&dev->vqs[i]))
+			return false;
+	}
+	return true;
+}
+
+static void vpin_dev_nothing(void *arg)
+{
+}
+
+/* The last request may have come back. */
+static void vpin_dev_end_work(struct work_struct *work)
+{
+	struct vpin_dev *dev = container_of(work, struct vpin_dev, end_work);
+	unsigned int i;
+
+	if (!vpin_dev_is_drained(dev))
+		return;
+	/* Whose turn still saw it as left is over, and what he queued undone. */
+	WRITE_ONCE(dev->left, false);
+	for (i = 0; i < dev->nr_workers; i++) {
+		if (dev->workers[i])
+			vpin_worker_call(dev->workers[i], vpin_dev_nothing, NULL);
+	}
+	cancel_work(&dev->end_work);
+
+	pr_notice("vhost_pin: device %d: its backend has answered; all is given back\n",
+		  dev->id);
+	vpin_dev_free(dev);
+	module_put(THIS_MODULE);
+}
+
+/* A queue is drained.  Context: its worker. */
+void vpin_dev_idle(struct vpin_dev *dev)
+{
+	/* It has nothing in flight before we look.  Pairs with queue_work(). */
+	smp_mb();
+	if (unlikely(READ_ONCE(dev->left)))
+		queue_work(vpin_ends, &dev->end_work);
+}
+
+static void vpin_dev_leave(struct vpin_dev *dev)
+{
+	pr_notice("vhost_pin: device %d: closed, but its backend does not answer: its memory stays pinned until it does\n",
+		  dev->id);
+	__module_get(THIS_MODULE);
+	INIT_WORK(&dev->end_work, vpin_dev_end_work);
+	WRITE_ONCE(dev->left, true);
+	/* What came back before that was not seen. */
+	queue_work(vpin_ends, &dev->end_work);
+}
+
+/* Waits for what is in flight, for as long as is allowed. */
+static bool vpin_dev_drain(struct vpin_dev *dev)
+{
+	unsigned long end = jiffies + msecs_to_jiffies(READ_ONCE(vpin_drain_ms));
+	unsigned int i;
+
+	mutex_lock(&dev->lock);
+	for (i = 0; i < dev->nr_vqs; i++)
+		vpin_vq_drain(&dev->vqs[i]);
+	mutex_unlock(&dev->lock);
+
+	for (i = 0; i < dev->nr_vqs; i++) {
+		struct vpin_vq *vq = &dev->vqs[i];
+		long left = end - jiffies;
+
+		if (!wait_event_timeout(vq->idle, vpin_vq_is_drained(vq),
+					max(left, 1L)))
+			return false;
+	}
+	return true;
+}
+
+/**
+ * vpin_dev_destroy - stops, unmaps and frees a device
+ * @dev: the device; no one else uses it
+ *
+ * Waits for what is in flight, but no longer than drain_ms; what is not back by
+ * then is left to the module.  Cannot fail.
+ */
+void vpin_dev_destroy(struct vpin_dev *dev)
+{
+	if (vpin_dev_drain(dev))
+		vpin_dev_free(dev);
+	else
+		vpin_dev_leave(dev);
+}
+
+int vpin_dev_end_init(void)
+{
+	vpin_ends = alloc_workqueue("vpin_ends", WQ_UNBOUND, 0);
+	return vpin_ends ? 0 : -ENOMEM;
+}
+
+void vpin_dev_end_exit(void)
+{
+	destroy_workqueue(vpin_ends);
+}

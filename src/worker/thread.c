@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <linux/cgroup.h>
+#include <linux/err.h>
+#include <linux/freezer.h>
+#include <linux/kthread.h>
+#include <linux/sched/signal.h>
+#include <linux/sched/task.h>
+#include <linux/slab.h>
+#include <vpin/compat.h>
+#include "thread.h"
+
+/**
+ * struct vpin_thread - a thread
+ * @args: what it is to be; holds a reference on @like
+ * @settled: it has taken on what it had to
+ * @kthread: it, if it is a kernel thread; else NULL
+ * @vtask: it, if it is one of the owner's process
+ */
+struct vpin_thread {
+	struct vpin_thread_args args;
+	bool settled;
+	struct task_struct *kthread;
+	struct vhost_task *vtask;
+};
+
+/* Gives @task what @like has and a new thread does not have by itself. */
+static int vpin_thread_settle(const struct vpin_thread_args *args,
+			      struct task_struct *task)
+{
+	struct task_struct *like = args->like;
+	int ret = 0;
+
+	/* One that has ended is nowhere any more. */
+	if (!(READ_ONCE(like->flags) & PF_EXITING)) {
+		ret = cgroup_attach_task_all(like, task);
+		set_cpus_allowed_ptr(task, like->cpus_ptr);
+	}
+	set_user_nice(task, args->has_nice ? args->nice : task_nice(like));
+	return ret;
+}
+
+#ifdef VPIN_HAS_VHOST_TASK
+/*
+ * Who creates it may be another thread of the owner's, of another cgroup: a
+ * thread of the process is where that is until it has settled.
+ */
+static bool vpin_thread_vtask_fn(void *data)
+{
+	struct vpin_thread *thread = data;
+
+	if (unlikely(!thread->settled)) {
+		__set_current_state(TASK_RUNNING);
+		if (vpin_thread_settle(&thread->args, current))
+			pr_notice_ratelimited("vhost_pin: %s is not in its owner's cgroups: they refuse it\n",
+					      current->comm);
+		thread->settled = true;
+		return true;
+	}
+	return thread->args.fn(thread->args.data);
+}
+
+static void vpin_thread_vtask_killed(void *data)
+{
+	struct vpin_thread *thread = data;
+
+	thread->args.killed(thread->args.data);
+}
+
+static int vpin_thread_create_vtask(struct vpin_thread *thread)
+{
+	struct vhost_task *vtask =
+		vhost_task_create(vpin_thread_vtask_fn, vpin_thread_vtask_killed,
+				  thread, thread->args.name);
+
+	/* Before 6.14 it did not say why: a limit, in most cases. */
+	if (IS_ERR_OR_NULL(vtask))
+		return vtask ? PTR_ERR(vtask) : -EAGAIN;
+	thread->vtask = vtask;
+	return 0;
+}
+
+static bool vpin_thread_is_vtask(void)
+{
+	return !(current->flags & PF_KTHREAD);
+}
+
+static void vpin_thread_start_vtask(struct vpin_thread *thread)
+{
+	vhost_task_start(thread->vtask);
+}
+
+static void vpin_thread_wake_vtask(struct vpin_thread *thread)
+{
+	vhost_task_wake(thread->vtask);
+}
+
+static void vpin_thread_stop_vtask(struct vpin_thread *thread)
+{
+	vhost_task_stop(thread->vtask);
+}
+#else
+static int vpin_thread_create_vtask(struct vpin_thread *thread)
+{
+	return -EOPNOTSUPP;
+}
+
+static bool vpin_thread_is_vtask(void)
+{
+	return false;
+}
+
+static void vpin_thread_start_vtask(struct vpin_thread *thread)
+{
+}
+
+static void vpin_thread_wake_vtask(struct vpin_thread *thread)
+{
+}
+
+static void vpin_thread_stop_vtask(struct vpin_thread *thread)
+{
+}
+#endif
+
+static int vpin_thread_kthread_fn(void *data)
+{
+	struct vpin_thread *thread = data;
+
+	set_freezable();
+	while (!kthread_should_stop()) {
+		try_to_freeze();
+		set_current_state(TASK_INTERRUPTIBLE | TASK_FREEZABLE);
+		if (!thread->args.fn(thread->args.data) &&
+		    !kthread_should_stop())
+			schedule();
+		__set_current_state(TASK_RUNNING);
+	}
+	return 0;
+}
+
+static int vpin_thread_create_kthread(struct vpin_thread *thread)
+{
+	struct task_struct *task;
+	int ret;
+
+	task = kthread_create(vpin_thread_kthread_fn, thread, "%s",
+			      thread->args.name);
+	if (IS_ERR(task))
+		return PTR_ERR(task);
+	ret = vpin_thread_settle(&thread->args, task);
+	if (ret) {
+		kthread_stop(task);
+		return ret;
+	}
+	thread->kthread = task;
+	return 0;
+}
+
+/**
+ * vpin_thread_create - a thread that has yet to be started
+ * @args: what it is to be
+ *
+ * Return: the thread, or ERR_PTR: -ENOMEM, -EINTR (killed), -EAGAIN (a limit of
+ * the caller's, as of fork(2)), or what the cgroups say to a new member.
+ */
+struct vpin_thread *vpin_thread_create(const struct vpin_thread_args *args)
+{
+	struct vpin_thread *thread;
+	int ret;
+
+	thread = kzalloc(sizeof(*thread), GFP_KERNEL_ACCOUNT);
+	if (!thread)
+		return ERR_PTR(-ENOMEM);
+	thread->args = *args;
+	get_task_struct(args->like);
+	ret = vpin_thread_is_vtask() ? vpin_thread_create_vtask(thread) :
+				       vpin_thread_create_kthread(thread);
+	if (ret) {
+		put_task_struct(args->like);
+		kfree(thread);
+		return ERR_PTR(ret);
+	}
+	return thread;
+}
+
+/* Must follow a create; until then nothing of @args is called. */
+void vpin_thread_start(struct vpin_thread *thread)
+{
+	if (thread->kthread)
+		wake_up_process(thread->kthread);
+	else
+		vpin_thread_start_vtask(thread);
+}
+
+/**
+ * vpin_thread_wake - has its function run once more
+ * @thread: the thread; not after @killed has returned
+ *
+ * Context: any.
+ */
+void vpin_thread_wake(struct vpin_thread *thread)
+{
+	if (thread->kthread)
+		wake_up_process(thread->kthread);
+	else
+		vpin_thread_wake_vtask(thread);
+}
+
+/* Ends a thread, also one that was killed, and frees it.  May sleep. */
+void vpin_thread_stop(struct vpin_thread *thread)
+{
+	if (thread->kthread)
+		kthread_stop(thread->kthread);
+	else
+		vpin_thread_stop_vtask(thread);
+	put_task_struct(thread->args.like);
+	kfree(thread);
+}
