@@ -437,13 +437,15 @@ static void devices_have_numbers(struct kunit *test)
 	other = kunit_kzalloc(test, sizeof(*other), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, other);
 	KUNIT_ASSERT_EQ(test, vpin_rig_init(&other->rig, test,
-					    fake->rig.dev->type, NULL), 0);
+					    fake->rig.dev->type,
+					    fake->backend), 0);
 	id = other->rig.dev->id;
 	KUNIT_EXPECT_NE(test, id, fake->rig.dev->id);
 	vpin_rig_exit(&other->rig);
 	memset(other, 0, sizeof(*other));
 	KUNIT_ASSERT_EQ(test, vpin_rig_init(&other->rig, test,
-					    fake->rig.dev->type, NULL), 0);
+					    fake->rig.dev->type,
+					    fake->backend), 0);
 	KUNIT_EXPECT_EQ(test, other->rig.dev->id, id);
 	vpin_rig_exit(&other->rig);
 }

@@ -65,7 +65,7 @@ static void item_init(struct item *item, char name, char *log)
 
 static int worker_test_init(struct kunit *test)
 {
-	struct vpin_worker *worker = vpin_worker_create("vpin-test", current, NULL);
+	struct vpin_worker *worker = vpin_worker_create("vpin-test", NULL);
 
 	if (IS_ERR(worker))
 		return PTR_ERR(worker);

@@ -9,6 +9,7 @@
 #ifndef _VPIN_DEV_H
 #define _VPIN_DEV_H
 
+#include <linux/completion.h>
 #include <linux/fs.h>
 #include <linux/mutex.h>
 #include <linux/spinlock.h>
@@ -67,6 +68,20 @@ struct vpin_dev_type {
 };
 
 /**
+ * struct vpin_hire - what the first worker is asked for: another one
+ * @work: its item
+ * @index: which
+ * @ret: 0, or why not
+ * @done: nothing is asked for
+ */
+struct vpin_hire {
+	struct vpin_work work;
+	u16 index;
+	int ret;
+	struct completion done;
+};
+
+/**
  * struct vpin_dev - a virtio device
  * @lock: serialises everything that an ABI asks for; guards all fields but
  *	those below @config_call_lock
@@ -86,9 +101,10 @@ struct vpin_dev_type {
  *	type's to set
  * @has_nice: its workers are as nice as @nice, not as the owner
  * @nice: -20 to 19
- * @owner: the thread that bound the owner; NULL before
+ * @owned: there is an owner
  * @nr_workers: length of @workers
  * @workers: each serves some of the queues; NULL until one of them runs
+ * @hire: how there comes to be one
  * @nr_vqs: number of queues
  * @vqs: the queues
  * @blocking: where its work is done that blocks
@@ -116,9 +132,10 @@ struct vpin_dev {
 	u16 chain_max;
 	bool has_nice;
 	s8 nice;
-	struct task_struct *owner;
+	bool owned;
 	u16 nr_workers;
 	struct vpin_worker **workers;
+	struct vpin_hire hire;
 	u16 nr_vqs;
 	struct vpin_vq *vqs;
 	struct vpin_blocking *blocking;

@@ -73,8 +73,7 @@ static inline bool vpin_worker_is_wanted(const struct vpin_worker *worker)
 
 void vpin_work_init(struct vpin_work *work, vpin_work_fn fn);
 
-struct vpin_worker *vpin_worker_create(const char *name,
-				       struct task_struct *like, const s8 *nice);
+struct vpin_worker *vpin_worker_create(const char *name, const s8 *nice);
 void vpin_worker_destroy(struct vpin_worker *worker);
 void vpin_worker_queue(struct vpin_worker *worker, struct vpin_work *work);
 void vpin_worker_call(struct vpin_worker *worker, void (*fn)(void *arg),

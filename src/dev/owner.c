@@ -3,25 +3,24 @@
  * The owner of a device, and the workers that serve his queues: threads of his.
  *
  * The first worker is made when the owner is bound, by a thread of his that is
- * as he wants his device to be; the others when a queue first needs one, which
- * may be by another thread of his (a vCPU's, with limits of its own), and are
- * then as the first.  They live as long as the device.
+ * as he wants his device to be.  Who starts a queue may be another (a vCPU's
+ * thread, with limits of its own, or a process that was given the file): so the
+ * others are made by the first, when a queue first needs one, and are as it is.
+ * They live as long as the device.
  */
+#include <linux/completion.h>
 #include <linux/err.h>
-#include <linux/sched/task.h>
 #include <linux/slab.h>
 #include <vpin/blocking.h>
 #include <vpin/dev.h>
 
 static int vpin_dev_start_worker(struct vpin_dev *dev, unsigned int i)
 {
-	struct task_struct *like = dev->owner ?: current;
 	struct vpin_worker *worker;
 	char name[TASK_COMM_LEN];
 
 	snprintf(name, sizeof(name), "vpin-%d-%u", dev->id, i);
-	worker = vpin_worker_create(name, like,
-				    dev->has_nice ? &dev->nice : NULL);
+	worker = vpin_worker_create(name, dev->has_nice ? &dev->nice : NULL);
 	if (IS_ERR(worker)) {
 		vpin_dev_notice(dev, "no thread could be had (%ld): see RLIMIT_NPROC and pids.max of its owner\n",
 				PTR_ERR(worker));
@@ -29,6 +28,38 @@ static int vpin_dev_start_worker(struct vpin_dev *dev, unsigned int i)
 	}
 	dev->workers[i] = worker;
 	return 0;
+}
+
+/* On the first worker.  Whoever asked may have been killed meanwhile. */
+static bool vpin_dev_hire(struct vpin_work *work)
+{
+	struct vpin_hire *hire = container_of(work, struct vpin_hire, work);
+	struct vpin_dev *dev = container_of(hire, struct vpin_dev, hire);
+
+	hire->ret = -EINTR;
+	if (!vpin_worker_is_orphan(dev->workers[0]))
+		hire->ret = vpin_dev_start_worker(dev, hire->index);
+	complete_all(&hire->done);
+	return false;
+}
+
+/* Has the first worker make worker @i.  Return: 0, -EINTR if killed, or why not. */
+static int vpin_dev_have_hired(struct vpin_dev *dev, unsigned int i)
+{
+	struct vpin_hire *hire = &dev->hire;
+
+	lockdep_assert_held(&dev->lock);
+	/* One that its asker did not wait for. */
+	if (wait_for_completion_killable(&hire->done))
+		return -EINTR;
+	if (dev->workers[i])
+		return 0;
+	reinit_completion(&hire->done);
+	hire->index = i;
+	vpin_worker_queue(dev->workers[0], &hire->work);
+	if (wait_for_completion_killable(&hire->done))
+		return -EINTR;
+	return hire->ret;
 }
 
 /**
@@ -41,15 +72,13 @@ static int vpin_dev_start_worker(struct vpin_dev *dev, unsigned int i)
 struct vpin_worker *vpin_dev_worker(struct vpin_dev *dev, u16 index)
 {
 	unsigned int i = index % dev->nr_workers;
-	int ret;
+	int ret = 0;
 
 	lockdep_assert_held(&dev->lock);
-	if (dev->workers[i])
-		return dev->workers[i];
-	/* Who only has the file cannot make threads of the owner's. */
-	if (dev->workers[0] && !vpin_mem_is_owner(&dev->mem))
-		return dev->workers[0];
-	ret = vpin_dev_start_worker(dev, i);
+	if (!dev->workers[0])
+		ret = vpin_dev_start_worker(dev, 0);
+	if (!ret && i)
+		ret = vpin_dev_have_hired(dev, i);
 	return ret ? ERR_PTR(ret) : dev->workers[i];
 }
 
@@ -65,12 +94,12 @@ int vpin_dev_set_owner(struct vpin_dev *dev)
 	int ret;
 
 	lockdep_assert_held(&dev->lock);
-	if (dev->owner)
+	if (dev->owned)
 		return -EBUSY;
 	ret = vpin_dev_start_worker(dev, 0);
 	if (ret)
 		return ret;
-	dev->owner = get_task_struct(current);
+	dev->owned = true;
 	vpin_blocking_bind(dev->blocking, current->group_leader);
 	return vpin_mem_bind(&dev->mem);
 }
@@ -85,13 +114,16 @@ void vpin_dev_fini_owner(struct vpin_dev *dev)
 			vpin_worker_destroy(dev->workers[i]);
 	}
 	kfree(dev->workers);
-	if (dev->owner)
-		put_task_struct(dev->owner);
 }
 
 /* Return: 0 or -ENOMEM. */
 int vpin_dev_init_owner(struct vpin_dev *dev, u16 nr_workers)
 {
+	struct vpin_hire *hire = &dev->hire;
+
+	vpin_work_init(&hire->work, vpin_dev_hire);
+	init_completion(&hire->done);
+	complete_all(&hire->done);
 	dev->nr_workers = nr_workers;
 	dev->workers = kcalloc(nr_workers, sizeof(*dev->workers),
 			       GFP_KERNEL_ACCOUNT);

@@ -4,57 +4,34 @@
 #include <linux/freezer.h>
 #include <linux/kthread.h>
 #include <linux/sched/signal.h>
-#include <linux/sched/task.h>
 #include <linux/slab.h>
 #include <vpin/compat.h>
 #include "thread.h"
 
 /**
  * struct vpin_thread - a thread
- * @args: what it is to be; holds a reference on @like
- * @settled: it has taken on what it had to
+ * @args: what it is to be
+ * @ran: it has run
  * @kthread: it, if it is a kernel thread; else NULL
- * @vtask: it, if it is one of the owner's process
+ * @vtask: it, if it is one of the creator's process
  */
 struct vpin_thread {
 	struct vpin_thread_args args;
-	bool settled;
+	bool ran;
 	struct task_struct *kthread;
 	struct vhost_task *vtask;
 };
 
-/* Gives @task what @like has and a new thread does not have by itself. */
-static int vpin_thread_settle(const struct vpin_thread_args *args,
-			      struct task_struct *task)
-{
-	struct task_struct *like = args->like;
-	int ret = 0;
-
-	/* One that has ended is nowhere any more. */
-	if (!(READ_ONCE(like->flags) & PF_EXITING)) {
-		ret = cgroup_attach_task_all(like, task);
-		set_cpus_allowed_ptr(task, like->cpus_ptr);
-	}
-	set_user_nice(task, args->has_nice ? args->nice : task_nice(like));
-	return ret;
-}
-
 #ifdef VPIN_HAS_VHOST_TASK
-/*
- * Who creates it may be another thread of the owner's, of another cgroup: a
- * thread of the process is where that is until it has settled.
- */
 static bool vpin_thread_vtask_fn(void *data)
 {
 	struct vpin_thread *thread = data;
 
-	if (unlikely(!thread->settled)) {
-		__set_current_state(TASK_RUNNING);
-		if (vpin_thread_settle(&thread->args, current))
-			pr_notice_ratelimited("vhost_pin: %s is not in its owner's cgroups: they refuse it\n",
-					      current->comm);
-		thread->settled = true;
-		return true;
+	/* Nobody else can lay hands on it. */
+	if (unlikely(!thread->ran)) {
+		thread->ran = true;
+		if (thread->args.has_nice)
+			set_user_nice(current, thread->args.nice);
 	}
 	return thread->args.fn(thread->args.data);
 }
@@ -138,6 +115,14 @@ static int vpin_thread_kthread_fn(void *data)
 	return 0;
 }
 
+/* What a thread of a process has by itself. */
+static int vpin_thread_join(struct task_struct *task)
+{
+	set_user_nice(task, task_nice(current));
+	set_cpus_allowed_ptr(task, current->cpus_ptr);
+	return cgroup_attach_task_all(current, task);
+}
+
 static int vpin_thread_create_kthread(struct vpin_thread *thread)
 {
 	struct task_struct *task;
@@ -147,11 +132,13 @@ static int vpin_thread_create_kthread(struct vpin_thread *thread)
 			      thread->args.name);
 	if (IS_ERR(task))
 		return PTR_ERR(task);
-	ret = vpin_thread_settle(&thread->args, task);
+	ret = vpin_thread_join(task);
 	if (ret) {
 		kthread_stop(task);
 		return ret;
 	}
+	if (thread->args.has_nice)
+		set_user_nice(task, thread->args.nice);
 	thread->kthread = task;
 	return 0;
 }
@@ -172,11 +159,9 @@ struct vpin_thread *vpin_thread_create(const struct vpin_thread_args *args)
 	if (!thread)
 		return ERR_PTR(-ENOMEM);
 	thread->args = *args;
-	get_task_struct(args->like);
 	ret = vpin_thread_is_vtask() ? vpin_thread_create_vtask(thread) :
 				       vpin_thread_create_kthread(thread);
 	if (ret) {
-		put_task_struct(args->like);
 		kfree(thread);
 		return ERR_PTR(ret);
 	}
@@ -213,6 +198,5 @@ void vpin_thread_stop(struct vpin_thread *thread)
 		kthread_stop(thread->kthread);
 	else
 		vpin_thread_stop_vtask(thread);
-	put_task_struct(thread->args.like);
 	kfree(thread);
 }

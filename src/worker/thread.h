@@ -1,18 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A thread of the owner's that runs kernel code: of his process, in his cgroups,
- * on his CPUs, frozen and killed with him.
+ * A thread of its creator's that runs kernel code: of his process, in his
+ * cgroups, on his CPUs, as nice as he is, frozen and killed with him.
  *
  * Newer kernels make such threads (vhost_task).  On an older one, and for a
- * kernel thread as the owner, it is a kernel thread that takes on what the owner
- * has when it is created.
+ * kernel thread as the creator, it is a kernel thread that takes on what the
+ * creator has at that time.
  */
 #ifndef _VPIN_THREAD_H
 #define _VPIN_THREAD_H
 
 #include <linux/types.h>
 
-struct task_struct;
 struct vpin_thread;
 
 /**
@@ -23,7 +22,6 @@ struct vpin_thread;
  * @killed: the thread was killed and ends; who wakes it must have been stopped
  *	from doing so when it returns
  * @data: argument of both
- * @like: whose cgroups, CPUs and nice value it takes on
  * @has_nice: it has a nice value of its own
  * @nice: that, -20 to 19
  */
@@ -32,7 +30,6 @@ struct vpin_thread_args {
 	bool (*fn)(void *data);
 	void (*killed)(void *data);
 	void *data;
-	struct task_struct *like;
 	bool has_nice;
 	s8 nice;
 };

@@ -8,7 +8,6 @@
  */
 #include <linux/err.h>
 #include <linux/rcupdate.h>
-#include <linux/sched/task.h>
 #include <linux/slab.h>
 #include <linux/workqueue.h>
 #include <vpin/init.h>
@@ -135,21 +134,18 @@ void vpin_worker_call(struct vpin_worker *worker, void (*fn)(void *arg),
 /**
  * vpin_worker_create - starts a worker
  * @name: the thread's name
- * @like: a thread of the owner's: whose cgroups, CPUs and nice value it has
- * @nice: a nice value of its own, -20 to 19; NULL for @like's
+ * @nice: a nice value of its own, -20 to 19; NULL for the caller's
  *
- * The thread is of the caller's process.
+ * The thread is one of the caller's process, and as the calling thread is.
  *
  * Return: the worker, or ERR_PTR: as vpin_thread_create()'s.
  */
-struct vpin_worker *vpin_worker_create(const char *name,
-				       struct task_struct *like, const s8 *nice)
+struct vpin_worker *vpin_worker_create(const char *name, const s8 *nice)
 {
 	struct vpin_thread_args args = {
 		.name = name,
 		.fn = vpin_worker_thread,
 		.killed = vpin_worker_killed,
-		.like = like,
 		.has_nice = nice,
 		.nice = nice ? *nice : 0,
 	};

@@ -15,6 +15,7 @@ static int attach(struct dev *dev, int backend_fd)
 		.flags = dev->options.attach_flags,
 		.nice = dev->options.nice,
 		.num_queues = dev->options.queues,
+		.num_workers = dev->options.workers,
 	};
 
 	if (dev->options.serial)

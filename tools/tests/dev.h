@@ -17,6 +17,7 @@ struct dev_options {
 	int nice;			/* with VPIN_ATTACH_NICE */
 	const char *serial;
 	unsigned int queues;		/* 1 */
+	unsigned int workers;		/* one a queue */
 	unsigned int queue_size;	/* 256 */
 	size_t memory;			/* 8 MiB */
 	uint64_t iova;			/* of the guest's memory */

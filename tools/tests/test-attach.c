@@ -13,6 +13,9 @@
 #include "host.h"
 #include "vdpa.h"
 
+/* Bytes of the structure as it first was. */
+#define OLDEST	offsetof(struct vpin_attach, num_workers)
+
 FIXTURE(attach) {
 	int fd, backend;
 	struct vpin_attach good;
@@ -120,7 +123,7 @@ TEST_F(attach, sizes)
 	struct vpin_attach attach = self->good;
 	unsigned int size;
 
-	for (size = 0; size < sizeof(attach); size++) {
+	for (size = 0; size < OLDEST; size++) {
 		attach.size = size;
 		EXPECT_EQ(-EINVAL, vpin_attach(self->fd, &attach))
 			TH_LOG("size %u", size);
@@ -131,6 +134,13 @@ TEST_F(attach, sizes)
 	EXPECT_EQ(-E2BIG, vpin_attach(self->fd, &big.attach));
 	big.attach.size = ~0U;
 	EXPECT_EQ(-E2BIG, vpin_attach(self->fd, &big.attach));
+
+	/* An older caller does not know what came later. */
+	memset(&attach.num_workers, 0xff, sizeof(attach) - OLDEST);
+	attach.size = OLDEST;
+	EXPECT_EQ(0, vpin_attach(self->fd, &attach));
+	close(self->fd);
+	self->fd = vpin_open();
 
 	/* What a newer caller knows and leaves at zero does not matter. */
 	big.attach.size = sizeof(big);
@@ -265,9 +275,53 @@ TEST_F(attach, queues)
 	EXPECT_EQ(VPIN_QUEUES_MAX, vdpa_get_vqs_count(self->fd));
 }
 
+TEST_F(attach, workers)
+{
+	struct vpin_attach attach = self->good;
+
+	attach.num_queues = 4;
+	attach.num_workers = 5;
+	EXPECT_EQ(-EINVAL, vpin_attach(self->fd, &attach));
+	attach.num_workers = 4;
+	EXPECT_EQ(0, vpin_attach(self->fd, &attach));
+}
+
+TEST_F(attach, block_sizes)
+{
+	static const struct {
+		unsigned int logical, physical;
+	} bad[] = {
+		{ 1, 0 }, { 256, 0 }, { 513, 0 }, { 8192, 0 }, { 0, 256 },
+		{ 0, 8192 }, { 4096, 512 }, { 512, 1000 }, { ~0U, ~0U },
+	};
+	struct vpin_attach attach = self->good;
+	unsigned int i;
+
+	for (i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+		attach.logical_block_size = bad[i].logical;
+		attach.physical_block_size = bad[i].physical;
+		EXPECT_EQ(-EINVAL, vpin_attach(self->fd, &attach))
+			TH_LOG("%u, %u", bad[i].logical, bad[i].physical);
+	}
+	attach.logical_block_size = 512;
+	attach.physical_block_size = 4096;
+	EXPECT_EQ(0, vpin_attach(self->fd, &attach));
+}
+
+TEST_F(attach, what_is_reserved)
+{
+	struct vpin_attach attach = self->good;
+
+	attach.reserved = 1;
+	EXPECT_EQ(-EINVAL, vpin_attach(self->fd, &attach));
+	attach.reserved = 0;
+	attach.reserved2 = 1;
+	EXPECT_EQ(-EINVAL, vpin_attach(self->fd, &attach));
+}
+
 TEST_F(attach, queue_size)
 {
-	static const unsigned int bad[] = { 3, 96, 1023, 2048, 0x8000, 0xffff };
+	static const unsigned int bad[] = { 1, 2, 3, 96, 1023, 2048, 0x8000, 0xffff };
 	struct vpin_attach attach = self->good;
 	unsigned int i;
 

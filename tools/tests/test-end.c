@@ -1,0 +1,285 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The end of a device whose backend takes its time.  T09: who closes it or is
+ * killed is gone within seconds, what is under way is the module's until it has
+ * ended; and in the ordinary case all is drained and told.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "backend.h"
+#include "blk.h"
+#include "dev.h"
+#include "harness.h"
+#include "host.h"
+#include "nullb.h"
+
+#define DISK		"vpin-end"
+#define LENGTH		4096
+#define DRAIN_MS	500	/* how long a close waits here */
+#define SLOW_MS		3000	/* how long the slow disk takes */
+#define QUICK_MS	200	/* how long the other does */
+
+static const char *const slow[] = {
+	"memory_backed=1", "size=16", "irqmode=2", "completion_nsec=3000000000", NULL
+};
+
+static const char *const quick[] = {
+	"memory_backed=1", "size=16", "irqmode=2", "completion_nsec=200000000", NULL
+};
+
+static long now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static int set_drain_ms(unsigned int ms)
+{
+	FILE *file = fopen("/sys/module/vhost_pin/parameters/drain_ms", "w");
+
+	if (!file)
+		return -errno;
+	fprintf(file, "%u\n", ms);
+	return fclose(file) ? -errno : 0;
+}
+
+/* How many hold the module, but for those that it counts itself. */
+static int module_users(void)
+{
+	FILE *file = fopen("/sys/module/vhost_pin/refcnt", "r");
+	int users = -1;
+
+	if (file) {
+		if (fscanf(file, "%d", &users) != 1)
+			users = -1;
+		fclose(file);
+	}
+	return users;
+}
+
+/* Waits until nothing is pinned: whether that came to pass. */
+static bool wait_for_pins(long pins, int timeout_ms)
+{
+	long end = now_ms() + timeout_ms;
+
+	while (host_pins() != pins) {
+		if (now_ms() > end)
+			return false;
+		usleep(20000);
+	}
+	return true;
+}
+
+FIXTURE(end) {
+	int disk;
+	long pins;
+	int users;
+	struct dev dev;
+	struct blk_request request;
+	uint8_t *data;
+};
+
+FIXTURE_VARIANT(end) {
+	const char *const *disk;
+	unsigned int drain_ms;
+	uint64_t flags;
+};
+
+FIXTURE_VARIANT_ADD(end, slow) {
+	.disk = slow, .drain_ms = DRAIN_MS,
+};
+
+FIXTURE_VARIANT_ADD(end, quick) {
+	.disk = quick, .drain_ms = 5000,
+};
+
+FIXTURE_SETUP(end)
+{
+	self->dev.fd = -1;
+	self->pins = host_pins();
+	self->users = module_users();
+	self->disk = nullb_open(DISK, variant->disk);
+	ASSERT_LE(0, self->disk);
+	ASSERT_EQ(0, set_drain_ms(variant->drain_ms));
+}
+
+FIXTURE_TEARDOWN(end)
+{
+	dev_close(&self->dev);
+	EXPECT_TRUE(wait_for_pins(self->pins, 2 * SLOW_MS));
+	EXPECT_EQ(0, host_workers());
+	EXPECT_EQ(self->users, module_users());
+	nullb_close(DISK, self->disk);
+	EXPECT_EQ(0, set_drain_ms(5000));
+}
+
+static int run(FIXTURE_DATA(end) *self)
+{
+	int ret = dev_run(&self->dev, self->disk, NULL);
+
+	if (ret)
+		return ret;
+	blk_init(&self->request, &self->dev.guest);
+	self->data = guest_alloc(&self->dev.guest, LENGTH, GUEST_PAGE);
+	pattern_fill(self->data, LENGTH, 0, 1);
+	return 0;
+}
+
+/* One write, under way. */
+static int begin(FIXTURE_DATA(end) *self)
+{
+	int ret = blk_add(&self->dev.vqs[0], &self->request, VIRTIO_BLK_T_OUT, 0,
+			  self->data, LENGTH);
+
+	vq_publish(&self->dev.vqs[0]);
+	/* The worker has it. */
+	usleep(50000);
+	return ret;
+}
+
+static bool disk_has_it(FIXTURE_DATA(end) *self)
+{
+	static uint8_t data[LENGTH] __attribute__((aligned(4096)));
+	int fd = open("/dev/" DISK, O_RDONLY | O_DIRECT);
+	bool has;
+
+	(void)self;
+	has = fd >= 0 && pread(fd, data, LENGTH, 0) == LENGTH &&
+	      pattern_is(data, LENGTH, 0, 1);
+	close(fd);
+	return has;
+}
+
+/* In the ordinary case a close waits, and tells. */
+TEST_F(end, close)
+{
+	struct vring_used_elem elem;
+	bool ordinary = variant->disk == quick;
+	long start, took;
+
+	ASSERT_EQ(0, run(self));
+	ASSERT_EQ(0, begin(self));
+	start = now_ms();
+	close(self->dev.fd);
+	took = now_ms() - start;
+	self->dev.fd = -1;
+	if (ordinary) {
+		EXPECT_LE(QUICK_MS - 100, took);
+		EXPECT_EQ(0, vq_wait(&self->dev.vqs[0], &elem, 0));
+		EXPECT_EQ(0, *self->request.status);
+		EXPECT_EQ(self->pins, host_pins());
+		EXPECT_TRUE(disk_has_it(self));
+		return;
+	}
+	EXPECT_LE(DRAIN_MS - 100, took);
+	EXPECT_GT(SLOW_MS - 500, took);
+	/* It is the module's now, and cannot be unloaded. */
+	EXPECT_NE(self->pins, host_pins());
+	EXPECT_EQ(self->users + 1, module_users());
+	EXPECT_NE(0, syscall(SYS_delete_module, "vhost_pin", O_NONBLOCK));
+	EXPECT_TRUE(wait_for_pins(self->pins, 2 * SLOW_MS));
+	EXPECT_TRUE(disk_has_it(self));
+}
+
+/* Kills @vmm: how long it takes to be gone, in milliseconds. */
+static long killed(pid_t vmm)
+{
+	long start = now_ms();
+	int status;
+
+	kill(vmm, SIGKILL);
+	waitpid(vmm, &status, 0);
+	return now_ms() - start;
+}
+
+/* A child of its own device, with a write under way; then it does @what. */
+static pid_t fork_vmm(FIXTURE_DATA(end) *self, void (*what)(int fd))
+{
+	pid_t vmm = fork();
+
+	if (vmm)
+		return vmm;
+	if (run(self) || begin(self))
+		_exit(1);
+	what(self->dev.fd);
+	for (;;)
+		pause();
+}
+
+static void do_nothing(int fd)
+{
+	(void)fd;
+}
+
+static void do_reset(int fd)
+{
+	vdpa_set_status(fd, 0);
+}
+
+static void do_suspend(int fd)
+{
+	vdpa_suspend(fd);
+}
+
+static void do_disable(int fd)
+{
+	vdpa_set_vring_enable(fd, 0, 0);
+}
+
+static void (*const doings[])(int fd) = {
+	do_nothing, do_reset, do_suspend, do_disable,
+};
+
+TEST_F(end, T09_killed)
+{
+	bool ordinary = variant->disk == quick;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(doings); i++) {
+		pid_t vmm = fork_vmm(self, doings[i]);
+
+		ASSERT_LE(0, vmm);
+		usleep(150000);
+		ASSERT_EQ(0, waitpid(vmm, NULL, WNOHANG));
+		EXPECT_GT(DRAIN_MS + 1000, killed(vmm)) TH_LOG("%u", i);
+		EXPECT_EQ(ordinary, self->pins == host_pins());
+		EXPECT_TRUE(wait_for_pins(self->pins, 2 * SLOW_MS));
+		EXPECT_TRUE(disk_has_it(self));
+	}
+}
+
+/* Who is killed in the wait leaves the device as it was to the others. */
+TEST_F(end, killed_in_a_suspend_of_another)
+{
+	struct vring_used_elem elem;
+	pid_t other;
+
+	ASSERT_EQ(0, run(self));
+	ASSERT_EQ(0, begin(self));
+	other = fork();
+	ASSERT_LE(0, other);
+	if (!other) {
+		vdpa_suspend(self->dev.fd);
+		pause();
+	}
+	usleep(50000);
+	EXPECT_GT(1000, killed(other));
+	EXPECT_EQ(0, vq_wait(&self->dev.vqs[0], &elem, 2 * SLOW_MS));
+	EXPECT_EQ(0, *self->request.status);
+	/* Unless it was over before the kill, the device still serves. */
+	if (variant->disk == slow)
+		EXPECT_EQ(0, blk_do(&self->dev.vqs[0], &self->request,
+				    VIRTIO_BLK_T_IN, 0, self->data, LENGTH, NULL));
+}
+
+TEST_HARNESS_MAIN
