@@ -161,6 +161,59 @@ static void h12_avail_ahead_by_size(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, vpin_rig_get_status(rig), RIG_RUNNING);
 }
 
+/* Offers more than its ring has. */
+static void break_queue(struct kunit *test)
+{
+	struct vpin_fake *fake = test->priv;
+	struct vpin_rig *rig = &fake->rig;
+	struct vpin_driver *driver = &rig->drivers[0];
+
+	vpin_rig_run(rig, NUM, 0);
+	vpin_rig_serve(rig, 0, 1);
+	vpin_driver_set_idx(driver, driver->idx + NUM + 1);
+	vpin_rig_kick(rig, 0);
+	KUNIT_ASSERT_TRUE(test, WAIT_UNTIL(READ_ONCE(rig->dev->vqs[0].broken)));
+	/* Repaired, as if nothing had been. */
+	vpin_driver_set_idx(driver, driver->idx);
+}
+
+static void check_only_a_reset_mends_it(struct kunit *test)
+{
+	struct vpin_fake *fake = test->priv;
+	struct vpin_rig *rig = &fake->rig;
+
+	vpin_driver_offer(&rig->drivers[0], 0);
+	msleep(20);
+	KUNIT_EXPECT_EQ(test, vpin_driver_used_idx(&rig->drivers[0]), 1);
+	KUNIT_EXPECT_TRUE(test, vpin_rig_get_status(rig) &
+				VIRTIO_CONFIG_S_NEEDS_RESET);
+	KUNIT_EXPECT_EQ(test, vpin_rig_status(rig, 0), 0);
+	vpin_rig_run(rig, NUM, 0);
+	vpin_rig_serve(rig, 0, 1);
+}
+
+static void s09_broken_and_resumed(struct kunit *test)
+{
+	struct vpin_fake *fake = test->priv;
+
+	break_queue(test);
+	KUNIT_EXPECT_EQ(test, vpin_rig_suspend(&fake->rig), 0);
+	KUNIT_EXPECT_EQ(test, vpin_rig_resume(&fake->rig), 0);
+	/* The other queue goes on. */
+	vpin_rig_serve(&fake->rig, 1, 1);
+	check_only_a_reset_mends_it(test);
+}
+
+static void s09_broken_and_enabled(struct kunit *test)
+{
+	struct vpin_fake *fake = test->priv;
+
+	break_queue(test);
+	KUNIT_EXPECT_EQ(test, vpin_rig_enable(&fake->rig, 0, false), 0);
+	KUNIT_EXPECT_EQ(test, vpin_rig_enable(&fake->rig, 0, true), 0);
+	check_only_a_reset_mends_it(test);
+}
+
 /* H12: broken with requests in flight: they end, and the device stops. */
 static void h12_broken_with_requests_in_flight(struct kunit *test)
 {
@@ -435,6 +488,8 @@ static struct kunit_case vpin_vq_hostile_cases[] = {
 	KUNIT_CASE(h10_driver_scribbles_over_its_chains),
 	KUNIT_CASE_PARAM(h12_avail_index_latches_the_queue, idx_gen_params),
 	KUNIT_CASE(h12_avail_ahead_by_size),
+	KUNIT_CASE(s09_broken_and_resumed),
+	KUNIT_CASE(s09_broken_and_enabled),
 	KUNIT_CASE(h12_broken_with_requests_in_flight),
 	KUNIT_CASE(h13_the_same_head_many_times),
 	KUNIT_CASE(h14_two_queues_on_one_ring),

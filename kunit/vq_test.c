@@ -454,6 +454,104 @@ static void unmap_with_requests_in_flight(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, vpin_rig_used(rig, 0, 2));
 }
 
+/* Three in flight, of which one is told; then the ring goes, and they end. */
+static void end_without_a_ring(struct kunit *test)
+{
+	struct vpin_fake *fake = test->priv;
+	struct vpin_rig *rig = &fake->rig;
+
+	vpin_fake_run_held(fake, NUM, 1);
+	vpin_rig_chain(rig, 0, 1, 1);
+	vpin_rig_chain(rig, 0, 2, 1);
+	vpin_rig_offer(rig, 0, 1, 1);
+	vpin_rig_offer(rig, 0, 2, 1);
+	KUNIT_ASSERT_TRUE(test, vpin_fake_held(fake, 3));
+	vpin_fake_release(fake, 1);
+	KUNIT_ASSERT_TRUE(test, vpin_rig_used(rig, 0, 1));
+	vpin_rig_see_nothing(rig);
+	vpin_fake_release(fake, 2);
+}
+
+/* There is a ring again: each is told once, and what comes then. */
+static void check_all_are_told(struct kunit *test)
+{
+	struct vpin_fake *fake = test->priv;
+	struct vpin_rig *rig = &fake->rig;
+	struct vpin_driver *driver = &rig->drivers[0];
+	unsigned int i;
+
+	KUNIT_EXPECT_TRUE(test, vpin_rig_used(rig, 0, 3));
+	KUNIT_EXPECT_EQ(test, vpin_rig_get_base(rig, 0), 3);
+	WRITE_ONCE(fake->hold, false);
+	vpin_rig_offer(rig, 0, 0, 1);
+	KUNIT_EXPECT_TRUE(test, vpin_rig_used(rig, 0, 4));
+	for (i = 0; i < 4; i++) {
+		KUNIT_EXPECT_EQ(test, vpin_driver_used_id(driver, i), i % 3);
+		KUNIT_EXPECT_EQ(test, vpin_driver_used_len(driver, i), 1U);
+	}
+	KUNIT_EXPECT_EQ(test, fake->nr_taken, 4U);
+}
+
+static void s08_suspend_without_a_ring(struct kunit *test)
+{
+	struct vpin_fake *fake = test->priv;
+	struct vpin_rig *rig = &fake->rig;
+
+	end_without_a_ring(test);
+	KUNIT_EXPECT_EQ(test, vpin_rig_suspend(rig), 0);
+	/* What was not told does not count. */
+	KUNIT_EXPECT_EQ(test, vpin_rig_get_base(rig, 0), 1);
+	vpin_rig_see(rig, rig->guest->snap);
+	KUNIT_EXPECT_EQ(test, vpin_driver_used_idx(&rig->drivers[0]), 1);
+	KUNIT_EXPECT_EQ(test, vpin_rig_resume(rig), 0);
+	check_all_are_told(test);
+}
+
+static void s08_resume_without_a_ring(struct kunit *test)
+{
+	struct vpin_fake *fake = test->priv;
+	struct vpin_rig *rig = &fake->rig;
+	unsigned int i;
+
+	end_without_a_ring(test);
+	for (i = 0; i < 3; i++) {
+		KUNIT_EXPECT_EQ(test, vpin_rig_suspend(rig), 0);
+		KUNIT_EXPECT_EQ(test, vpin_rig_get_base(rig, 0), 1);
+		KUNIT_EXPECT_EQ(test, vpin_rig_resume(rig), 0);
+	}
+	vpin_rig_see(rig, rig->guest->snap);
+	check_all_are_told(test);
+}
+
+static void s08_disable_without_a_ring(struct kunit *test)
+{
+	struct vpin_fake *fake = test->priv;
+	struct vpin_rig *rig = &fake->rig;
+
+	end_without_a_ring(test);
+	KUNIT_EXPECT_EQ(test, vpin_rig_enable(rig, 0, false), 0);
+	KUNIT_EXPECT_EQ(test, vpin_rig_get_base(rig, 0), 1);
+	vpin_rig_see(rig, rig->guest->snap);
+	KUNIT_EXPECT_EQ(test, vpin_rig_enable(rig, 0, true), 0);
+	check_all_are_told(test);
+}
+
+/* A reset forgets them: its rings are others. */
+static void s08_reset_without_a_ring(struct kunit *test)
+{
+	struct vpin_fake *fake = test->priv;
+	struct vpin_rig *rig = &fake->rig;
+
+	end_without_a_ring(test);
+	KUNIT_EXPECT_EQ(test, vpin_rig_status(rig, 0), 0);
+	KUNIT_EXPECT_EQ(test, vpin_rig_get_base(rig, 0), 0);
+	WRITE_ONCE(fake->hold, false);
+	vpin_rig_see(rig, rig->guest->snap);
+	vpin_rig_run(rig, NUM, 0);
+	vpin_rig_serve(rig, 0, 1);
+	KUNIT_EXPECT_EQ(test, vpin_driver_used_idx(&rig->drivers[0]), 1);
+}
+
 /* V08: unmapped for good with requests in flight: the device still stops. */
 static void stop_of_an_unmapped_queue(struct kunit *test)
 {
@@ -588,6 +686,10 @@ static struct kunit_case vpin_vq_cases[] = {
 	KUNIT_CASE(no_busy_polling_unless_asked_for),
 	KUNIT_CASE(unmap_of_one_area_makes_the_queue_wait),
 	KUNIT_CASE(unmap_with_requests_in_flight),
+	KUNIT_CASE(s08_suspend_without_a_ring),
+	KUNIT_CASE(s08_resume_without_a_ring),
+	KUNIT_CASE(s08_disable_without_a_ring),
+	KUNIT_CASE(s08_reset_without_a_ring),
 	KUNIT_CASE(stop_of_an_unmapped_queue),
 	KUNIT_CASE(memory_comes_and_goes_under_load),
 	KUNIT_CASE_PARAM(rings_in_places, place_gen_params),
