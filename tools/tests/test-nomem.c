@@ -1,0 +1,376 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * V14: every allocation of every call fails in turn, in a kernel that can be
+ * told so (CONFIG_FAULT_INJECTION; the lab's debug kernel).  A call that fails
+ * says so with an errno that means it, leaves nothing behind, and succeeds the
+ * next time.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "backend.h"
+#include "blk.h"
+#include "dev.h"
+#include "harness.h"
+#include "host.h"
+
+#define QUEUES	2
+#define LENGTH	65536
+/* More than any call allocates. */
+#define MOST	400
+
+static int write_text(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC), ret;
+
+	if (fd < 0)
+		return -errno;
+	ret = write(fd, text, strlen(text)) < 0 ? -errno : 0;
+	close(fd);
+	return ret;
+}
+
+/* Also those that may wait, and in every cache. */
+static bool can_fail(void)
+{
+	static const char *const attributes[] = {
+		"/sys/kernel/debug/failslab/ignore-gfp-wait",
+		"/sys/kernel/debug/fail_page_alloc/ignore-gfp-wait",
+	};
+	unsigned int i;
+
+	for (i = 0; i < sizeof(attributes) / sizeof(*attributes); i++) {
+		if (write_text(attributes[i], "N"))
+			return false;
+	}
+	return !write_text("/sys/kernel/debug/fail_page_alloc/min-order", "0") &&
+	       !access("/proc/thread-self/fail-nth", W_OK);
+}
+
+/* The @nth allocation of thread @of from now on fails; 0: none. */
+static int fail_nth(pid_t of, unsigned int nth)
+{
+	char path[64], text[16];
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/fail-nth", of);
+	snprintf(text, sizeof(text), "%u", nth);
+	return write_text(path, text);
+}
+
+/* Whether the one that was to fail has. */
+static bool has_failed(pid_t of)
+{
+	char path[64];
+	int fd, left = -1;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/fail-nth", of);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	file = fd < 0 ? NULL : fdopen(fd, "r");
+	if (file) {
+		if (fscanf(file, "%d", &left) != 1)
+			left = -1;
+		fclose(file);
+	}
+	return left == 0;
+}
+
+FIXTURE(nomem) {
+	int backend;
+	long pins;
+	int files;
+	struct dev dev;
+	struct blk_request request;
+	uint8_t *data;
+};
+
+FIXTURE_VARIANT(nomem) {
+	int (*open)(void);
+	uint64_t flags;
+};
+
+static int open_memfd(void)
+{
+	return backend_memfd(4 << 20);
+}
+
+static int open_ram(void)
+{
+	return backend_device("/dev/ram1");
+}
+
+static int open_ext4(void)
+{
+	return backend_file("/tmp/ext4", 4 << 20);
+}
+
+FIXTURE_VARIANT_ADD(nomem, memfd) { .open = open_memfd, };
+FIXTURE_VARIANT_ADD(nomem, block) { .open = open_ram, };
+FIXTURE_VARIANT_ADD(nomem, buffered) {
+	.open = open_ram, .flags = VPIN_ATTACH_BUFFERED,
+};
+FIXTURE_VARIANT_ADD(nomem, file) { .open = open_ext4, };
+
+FIXTURE_SETUP(nomem)
+{
+	self->dev.fd = -1;
+	if (!can_fail())
+		SKIP(return, "this kernel cannot be told to fail");
+	self->pins = host_pins();
+	self->backend = variant->open();
+	ASSERT_LE(0, self->backend);
+	self->files = host_files();
+}
+
+FIXTURE_TEARDOWN(nomem)
+{
+	dev_close(&self->dev);
+	EXPECT_EQ(self->pins, host_pins());
+	EXPECT_EQ(self->files, host_files());
+	EXPECT_EQ(0, host_workers());
+	EXPECT_EQ(0, host_charged());
+	close(self->backend);
+}
+
+/* A device that @how has yet to be done to. */
+static int prepare(FIXTURE_DATA(nomem) *self, uint64_t flags, bool running)
+{
+	const struct dev_options options = {
+		.queues = QUEUES, .attach_flags = flags,
+	};
+	int ret;
+
+	dev_close(&self->dev);
+	ret = dev_open(&self->dev, self->backend, &options);
+	if (!ret && running)
+		ret = dev_start(&self->dev);
+	if (ret)
+		return ret;
+	blk_init(&self->request, &self->dev.guest);
+	self->data = guest_alloc(&self->dev.guest, LENGTH, GUEST_PAGE);
+	return 0;
+}
+
+static bool serves(FIXTURE_DATA(nomem) *self)
+{
+	unsigned int i;
+
+	for (i = 0; i < QUEUES; i++) {
+		if (blk_do(&self->dev.vqs[i], &self->request, VIRTIO_BLK_T_OUT,
+			   0, self->data, LENGTH, NULL))
+			return false;
+	}
+	return true;
+}
+
+/* A VMM has no use for an errno that says nothing of memory. */
+static bool is_of_memory(int ret)
+{
+	/* A write() of a message says EFAULT whatever it is. */
+	return ret == -ENOMEM || ret == -EFAULT || ret == -EAGAIN;
+}
+
+/* Some fail without a consequence: what was wanted was only a help. */
+#define EACH_FAILS(prepared, call, undone)				\
+do {									\
+	const pid_t us = gettid();					\
+	unsigned int nth, failed = 0;					\
+									\
+	for (nth = 1; nth < MOST; nth++) {				\
+		bool injected;						\
+		int ret;						\
+									\
+		ASSERT_EQ(0, prepared) TH_LOG("%u", nth);		\
+		ASSERT_EQ(0, fail_nth(us, nth));			\
+		ret = (call);						\
+		injected = has_failed(us);				\
+		ASSERT_EQ(0, fail_nth(us, 0));				\
+		if (ret) {						\
+			ASSERT_TRUE(injected) TH_LOG("%u: %d", nth, ret); \
+			EXPECT_TRUE(is_of_memory(ret)) TH_LOG("%u: %d", nth, ret); \
+			failed++;					\
+			undone;						\
+			ASSERT_EQ(0, call) TH_LOG("again, %u", nth);	\
+		}							\
+		if (!injected)						\
+			break;						\
+	}								\
+	ASSERT_GT(MOST, nth);						\
+	TH_LOG("%u allocations, %u failures", nth - 1, failed);		\
+} while (0)
+
+static int blank(FIXTURE_DATA(nomem) *self)
+{
+	dev_close(&self->dev);
+	self->dev.fd = vpin_open();
+	return self->dev.fd < 0 ? self->dev.fd : 0;
+}
+
+static int attach(FIXTURE_DATA(nomem) *self, uint64_t flags)
+{
+	return vpin_attach_default(self->dev.fd, self->backend, flags);
+}
+
+TEST_F(nomem, V14_attach)
+{
+	EACH_FAILS(blank(self), attach(self, variant->flags), );
+}
+
+static int attached(FIXTURE_DATA(nomem) *self, uint64_t flags)
+{
+	int ret = blank(self);
+
+	return ret ? ret : attach(self, flags);
+}
+
+TEST_F(nomem, V14_owner)
+{
+	EACH_FAILS(attached(self, variant->flags), vdpa_set_owner(self->dev.fd), );
+}
+
+static int map_more(FIXTURE_DATA(nomem) *self)
+{
+	return vdpa_map(self->dev.fd, MSG_V2, 1ULL << 32, 4 << 20,
+			self->dev.guest.memory, VHOST_ACCESS_RW);
+}
+
+static int unmap_more(FIXTURE_DATA(nomem) *self)
+{
+	return vdpa_unmap(self->dev.fd, MSG_V2, 1ULL << 32, 4 << 20);
+}
+
+TEST_F(nomem, V14_map)
+{
+	EACH_FAILS(prepare(self, variant->flags, false), map_more(self), );
+}
+
+TEST_F(nomem, V14_map_of_a_running_device)
+{
+	EACH_FAILS(prepare(self, variant->flags, true), map_more(self), );
+	EXPECT_TRUE(serves(self));
+}
+
+static int with_more(FIXTURE_DATA(nomem) *self, uint64_t flags)
+{
+	int ret = prepare(self, flags, true);
+
+	return ret ? ret : map_more(self);
+}
+
+TEST_F(nomem, V14_unmap_of_a_running_device)
+{
+	EACH_FAILS(with_more(self, variant->flags), unmap_more(self), );
+	EXPECT_TRUE(serves(self));
+}
+
+static int batch(FIXTURE_DATA(nomem) *self)
+{
+	int ret = vdpa_batch_begin(self->dev.fd);
+
+	if (!ret)
+		ret = unmap_more(self);
+	if (!ret)
+		ret = map_more(self);
+	return ret ? ret : vdpa_batch_end(self->dev.fd);
+}
+
+TEST_F(nomem, V14_batch_of_a_running_device)
+{
+	EACH_FAILS(with_more(self, variant->flags), batch(self), );
+	EXPECT_TRUE(serves(self));
+}
+
+TEST_F(nomem, V14_start)
+{
+	EACH_FAILS(prepare(self, variant->flags, false), dev_start(&self->dev),
+		   ASSERT_EQ(0, dev_stop(&self->dev)));
+	EXPECT_TRUE(serves(self));
+}
+
+static int stop_and_go(FIXTURE_DATA(nomem) *self)
+{
+	int ret = vdpa_suspend(self->dev.fd);
+
+	return ret ? ret : vdpa_resume(self->dev.fd);
+}
+
+TEST_F(nomem, V14_suspend_and_resume)
+{
+	EACH_FAILS(prepare(self, variant->flags, true), stop_and_go(self), );
+	EXPECT_TRUE(serves(self));
+}
+
+static int off_and_on(FIXTURE_DATA(nomem) *self)
+{
+	int ret = vdpa_set_vring_enable(self->dev.fd, 0, 0);
+
+	return ret ? ret : vdpa_set_vring_enable(self->dev.fd, 0, 1);
+}
+
+TEST_F(nomem, V14_disable_and_enable)
+{
+	EACH_FAILS(prepare(self, variant->flags, true), off_and_on(self), );
+	EXPECT_TRUE(serves(self));
+}
+
+/* What ends something does not fail. */
+static int stop(FIXTURE_DATA(nomem) *self)
+{
+	return dev_stop(&self->dev);
+}
+
+TEST_F(nomem, V14_reset_never_fails)
+{
+	const pid_t us = gettid();
+	unsigned int nth;
+
+	for (nth = 1; nth < 20; nth++) {
+		ASSERT_EQ(0, prepare(self, variant->flags, true));
+		ASSERT_TRUE(serves(self));
+		ASSERT_EQ(0, fail_nth(us, nth));
+		EXPECT_EQ(0, stop(self));
+		ASSERT_EQ(0, fail_nth(us, 0));
+		ASSERT_EQ(0, dev_start(&self->dev));
+		ASSERT_EQ(0, fail_nth(us, nth));
+		EXPECT_EQ(0, close(self->dev.fd));
+		ASSERT_EQ(0, fail_nth(us, 0));
+		self->dev.fd = -1;
+		EXPECT_EQ(self->pins, host_pins());
+		EXPECT_EQ(0, host_workers());
+	}
+}
+
+/* The first worker makes the second one. */
+TEST_F(nomem, V14_second_worker)
+{
+	unsigned int nth;
+
+	for (nth = 1; nth < MOST; nth++) {
+		bool injected;
+		int first, ret;
+
+		ASSERT_EQ(0, prepare(self, variant->flags, false));
+		ASSERT_EQ(1, host_worker_ids(&first, 1));
+		ASSERT_EQ(0, fail_nth(first, nth));
+		ret = dev_start(&self->dev);
+		injected = has_failed(first);
+		ASSERT_EQ(0, fail_nth(first, 0));
+		if (ret) {
+			ASSERT_TRUE(injected);
+			EXPECT_TRUE(is_of_memory(ret)) TH_LOG("%u: %d", nth, ret);
+			ASSERT_EQ(0, dev_stop(&self->dev));
+			ASSERT_EQ(0, dev_start(&self->dev));
+		}
+		EXPECT_TRUE(serves(self)) TH_LOG("%u", nth);
+		if (!injected)
+			break;
+	}
+	TH_LOG("%u allocations", nth - 1);
+}
+
+TEST_HARNESS_MAIN
