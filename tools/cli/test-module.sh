@@ -69,7 +69,7 @@ check 'exec: the disk itself is not left open' 0 'left: 0' -- \
 check 'exec: the exit status is the program'\''s' 7 -- \
 	exec_disks "$work/a.img" -- sh -c 'exit 7'
 check 'exec: every option of a disk is taken' 0 -- \
-	exec_disks "$work/a.img,ro,buffered,serial=12345678901234567890,queues=64,queue-size=1,busyloop=1000000,nice=-20" -- true
+	exec_disks "$work/a.img,ro,buffered,serial=12345678901234567890,queues=64,queue-size=4,busyloop=1000000,nice=-20" -- true
 check 'exec: a read-only file needs ro' 1 "',ro'" -- \
 	setpriv --bounding-set=-all --inh-caps=-all --reuid=0 \
 	"$cli" exec --disk /proc/version -- true

@@ -78,7 +78,7 @@ check 'disk: serial too long' 2 'longer than 20' -- run --disk "$disk,serial=123
 for number in 0 -1 65 x 1x '' 99999999999999999999; do
 	check "disk: queues='$number'" 2 'from 1 to 64' -- run --disk "$disk,queues=$number" -- qemu-good
 done
-check 'disk: queue-size=1025' 2 'from 1 to 1024' -- run --disk "$disk,queue-size=1025" -- qemu-good
+check 'disk: queue-size=1025' 2 'from 4 to 1024' -- run --disk "$disk,queue-size=1025" -- qemu-good
 check 'disk: busyloop=1000001' 2 'from 1 to 1000000' -- run --disk "$disk,busyloop=1000001" -- qemu-good
 for number in -21 20 x '' 1.5; do
 	check "disk: nice='$number'" 2 'from -20 to 19' -- run --disk "$disk,nice=$number" -- qemu-good
