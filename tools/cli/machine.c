@@ -27,15 +27,9 @@ static bool begins(const char *text, const char *with)
 	return !strncmp(text, with, strlen(with));
 }
 
-static bool is_on(const char *value)
-{
-	return value && (begins(value, "on") || begins(value, "yes") || begins(value, "true"));
-}
-
 enum machine machine_of(char *const vmm_argv[], char **name)
 {
 	static const char *const options[] = { "machine", "M" };
-	bool pcie = false;
 	unsigned int i;
 
 	*name = NULL;
@@ -50,8 +44,6 @@ enum machine machine_of(char *const vmm_argv[], char **name)
 				free(*name);
 				*name = type;
 			}
-			if (args_key(value, "pcie"))
-				pcie = is_on(args_key(value, "pcie"));
 		}
 	}
 
@@ -60,8 +52,9 @@ enum machine machine_of(char *const vmm_argv[], char **name)
 	if (!strcmp(*name, "q35") || begins(*name, "pc-q35-") ||
 	    !strcmp(*name, "virt") || begins(*name, "virt-"))
 		return MACHINE_PCIE;
+	/* Also with pcie=on, since its firmware boots from virtio-mmio alone. */
 	if (!strcmp(*name, "microvm"))
-		return pcie ? MACHINE_PCIE : MACHINE_MMIO;
+		return MACHINE_MMIO;
 	if (!strcmp(*name, "isapc") || !strcmp(*name, "none"))
 		return MACHINE_NONE;
 	return MACHINE_PCI;
