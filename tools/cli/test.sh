@@ -245,16 +245,16 @@ for machine in isapc none; do
 		run --node "$none" --disk "$disk" -- qemu-good -M "$machine"
 done
 
-check 'S16 memory in a file' 0 "guest memory in $top" "',holes'" -- \
+check 'S16 memory in a file' 0 "guest memory in /proc/version" "',holes'" -- \
 	run --dry-run --disk "$disk" -- \
-	qemu-good -object "memory-backend-file,id=m,share=on,mem-path=$top/Kbuild,size=1G"
+	qemu-good -object "memory-backend-file,id=m,share=on,mem-path=/proc/version,size=1G"
 check 'S16 memory in a file, and holes' 0 '!warning' -- \
 	run --dry-run --disk "$disk,holes" -- \
-	qemu-good -object "memory-backend-file,id=m,share=on,mem-path=$top/Kbuild,size=1G"
+	qemu-good -object "memory-backend-file,id=m,share=on,mem-path=/proc/version,size=1G"
 check 'S16 memory in a file of tmpfs, or private' 0 '!warning' -- \
 	run --dry-run --disk "$disk" -- \
 	qemu-good -object memory-backend-file,id=m,share=on,mem-path=/dev/shm,size=1G \
-	-object "memory-backend-file,id=n,share=off,mem-path=$top/Kbuild,size=1G"
+	-object "memory-backend-file,id=n,share=off,mem-path=/proc/version,size=1G"
 
 check 'no QEMU' 127 "no program 'qemu-gone'" 'apt install' -- \
 	run --node "$none" --disk "$disk" -- qemu-gone
@@ -418,6 +418,25 @@ if [ "$(id -u)" = 0 ] && command -v setpriv > /dev/null; then
 	done
 	check 'memlock counts each disk' 0 '2 disks' 'need about 1088 MiB' -- \
 		run --dry-run --disk "$disk" --disk "$disk" -- qemu-good -m 512
+
+	# Root without the right to raise limits, but free from this one.
+	cat > "$work/bin/as-root" <<-END
+		#!/bin/sh
+		exec prlimit --memlock=65536:8388608 \
+			setpriv --bounding-set=-sys_resource "$work/bin/vhost-pin" "\$@"
+	END
+	chmod +x "$work/bin/as-root"
+	as_nobody=$cli cli=$work/bin/as-root
+	check 'T10 root is exempt from memlock' 0 '!warning' -- \
+		run --dry-run --disk "$disk" -- qemu-good -m 512
+	for option in '-runas nobody' '-run-with user=nobody' '-run-with chroot=/x,user=65534:65534'; do
+		# shellcheck disable=SC2086 # words are arguments
+		check "T10 a QEMU that drops its privileges is not: $option" 0 'needs about 544 MiB' -- \
+			run --dry-run --disk "$disk" -- qemu-good -m 512 $option
+	done
+	check 'T10 one that does not is' 0 '!warning' -- \
+		run --dry-run --disk "$disk" -- qemu-good -m 512 -run-with chroot=/x
+	cli=$as_nobody
 
 	quiet=$("$cli" run --dry-run --disk "$disk" -- qemu-good 2>&1 > /dev/null)
 	result "$([ -z "$quiet" ] && echo ok || echo 'not ok')" 'without -m nothing is said of memlock'
