@@ -49,7 +49,8 @@ static noreturn void die_open(const struct disk *disk, int error, const struct s
 	case EISDIR:
 		die(EXIT_FAILURE, "%s is a directory, not a disk", path);
 	case ETXTBSY:
-		die(EXIT_FAILURE, "%s is in use: the host swaps to it, or runs it", path);
+		die(EXIT_FAILURE, "%s is in use: the host swaps to it, or runs it\n"
+		    "  See swapon --show; swapoff ends it.", path);
 	default:
 		die(EXIT_FAILURE, "cannot open %s: %s", path, strerror(error));
 	}

@@ -150,6 +150,14 @@ static void warn_of_files(char *const argv[], bool holes)
 	}
 }
 
+void memlock_raise(void)
+{
+	struct rlimit limit;
+
+	if (!getrlimit(RLIMIT_MEMLOCK, &limit))
+		raise_limit(&limit, 0);
+}
+
 void memlock_prepare(char *const vmm_argv[], const struct disk *disks, unsigned int num)
 {
 	uint64_t memory = guest_memory(vmm_argv);

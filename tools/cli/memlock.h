@@ -11,4 +11,7 @@
  */
 void memlock_prepare(char *const vmm_argv[], const struct disk *disks, unsigned int num);
 
+/* Makes the soft limit the hard one, for a program that we know nothing of. */
+void memlock_raise(void);
+
 #endif

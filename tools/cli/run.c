@@ -83,7 +83,8 @@ static const char run_help[] =
 "ARGS and one vhost-vdpa-device-pci for each disk, called vhost-pin0 and so on.  The\n"
 "disk in the guest is an ordinary virtio-blk disk; QEMU takes no part in its I/O.\n"
 "On q35 and virt each disk has a root port of its own, so that device_del works; on\n"
-"microvm it is a vhost-vdpa-device, which stays.\n"
+"microvm it is a vhost-vdpa-device, which stays.  After device_del, remove-fd with\n"
+"fdset-id 30320 (30321, ...) lets go of the image.\n"
 "\n"
 "%s"
 "\n"
@@ -107,7 +108,8 @@ static const char exec_help[] =
 "Attaches each disk to a device of the vhost_pin module and becomes CMD, which\n"
 "inherits the devices as open files that speak vhost-vdpa.  Their numbers are in\n"
 "the environment as VHOST_PIN_FDS=3:4:..., and replace {fd0}, {fd1}, ... in\n"
-"ARGS; {fd} is the first disk's.\n"
+"ARGS; {fd} is the first disk's.  The soft limit of locked memory is raised to the\n"
+"hard one.\n"
 "\n"
 "%s"
 "\n"
@@ -227,6 +229,7 @@ int exec_main(int argc, char *argv[])
 
 	parse(&job, argc, argv, exec_help);
 	attach(&job);
+	memlock_raise();
 	tokens_export(job.disks, job.num_disks);
 	return become(&job, tokens_replace(job.argv, job.disks, job.num_disks));
 }

@@ -246,6 +246,9 @@ input=
 bounding=-sys_resource,-ipc_lock
 check 'T10 the soft limit becomes the hard one' 0 'soft 200000 hard 200000' -- limits 64 200000 -m 64
 check 'T10 also where it will not do' 0 'soft 8192 hard 8192' 'warning' -- limits 64 8192 -m 64
+# shellcheck disable=SC2016 # the program's shell is to expand it
+check 'T10 exec: the soft limit becomes the hard one' 0 'soft 200000' -- \
+	prlimit --memlock=65536:204800000 "$cli" exec --disk "$work/a.img" -- sh -c 'echo "soft $(ulimit -S -l)"'
 bounding=-ipc_lock
 check 'T10 who may raise the hard limit does' 0 'soft 98304 hard 98304' '!warning' -- limits 64 8192 -m 64
 bounding=+all

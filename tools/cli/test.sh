@@ -145,11 +145,11 @@ mkfifo "$work/fifo"
 check 'a FIFO as a disk' 1 'neither a regular file nor a block device' -- \
 	run --node /dev/null --disk "$work/fifo" -- qemu-good
 
-image() # NAME, BYTES (as of printf), [OFFSET]
+image() # NAME, BYTES (as of printf %b), [OFFSET]
 {
 	rm -f "$work/$1"
 	truncate -s 1M "$work/$1"
-	printf "$2" | dd of="$work/$1" bs=1 seek="${3-0}" conv=notrunc status=none
+	printf %b "$2" | dd of="$work/$1" bs=1 seek="${3-0}" conv=notrunc status=none
 }
 
 # What gets so far as to be told that /dev/null is no device of ours is taken.
@@ -185,7 +185,7 @@ while read -r format offset bytes; do
 	served "S13 $format that is meant" -- \
 		run --node /dev/null --disk "$work/like-$format,format=raw" -- qemu-good
 done <<-'END'
-	qcow2 0 QFI\xfb\0\0\0\3
+	qcow2 0 QFI\xfb\0\0\0\x03
 	qed 0 QED\0
 	vmdk.sparse 0 KDMV
 	vmdk.esx 0 COWD
@@ -203,7 +203,7 @@ done <<-'END'
 	xz 0 \xfd7zXZ\0
 	zstd 0 \x28\xb5\x2f\xfd
 	bzip2 0 BZh91AY&SY
-	zip 0 PK\3\4
+	zip 0 PK\x03\x04
 END
 check 'S13 the way out' 1 "qemu-img convert -O raw $work/like-qcow2 $work/like-qcow2.raw" -- \
 	run --node /dev/null --disk "$work/like-qcow2" -- qemu-good
