@@ -2,10 +2,26 @@
 # For people; the Kbuild beside it is for the machine.
 KDIR ?= /lib/modules/$(shell uname -r)/build
 
+# A kernel that clang built takes modules that clang built, of the same version if
+# it is there.  DKMS asks for plain clang, and so does not count as someone's wish.
+kernel_config = $(shell sed -n 's/^$(1)=//p' $(KDIR)/include/config/auto.conf $(KDIR)/.config 2>/dev/null | head -n 1)
+clang_major = $(shell echo $$(($(or $(call kernel_config,CONFIG_CLANG_VERSION),0) / 10000)))
+have = $(shell command -v $(1))
+ifeq ($(call kernel_config,CONFIG_CC_IS_CLANG),y)
+clang := $(if $(call have,clang-$(clang_major)),-$(clang_major))
+ifeq ($(call have,clang$(clang)),)
+toolchain = $(error this kernel was built by clang $(clang_major): install clang-$(clang_major), lld-$(clang_major) and llvm-$(clang_major))
+else ifeq ($(call kernel_config,CONFIG_LD_IS_LLD),y)
+toolchain := LLVM=$(or $(filter-out 1,$(LLVM)),$(clang),1)
+else
+toolchain := CC=clang$(clang)
+endif
+endif
+
 all: module
 
 module: ## builds vhost_pin.ko against KDIR (default: the running kernel's headers)
-	$(MAKE) -C $(KDIR) M=$(CURDIR) modules
+	$(MAKE) -C $(KDIR) M=$(CURDIR) $(toolchain) modules
 
 tools: ## builds the CLI and the test programs into build/bin
 	$(MAKE) -C tools

@@ -1,21 +1,64 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <linux/virtio_ids.h>
 
+#include "backend.h"
 #include "disk.h"
+#include "node.h"
 #include "say.h"
 
 /* setpriority(2)'s. */
 #define NICE_MIN	-20
 #define NICE_MAX	19
+
+#define BLOCK_SIZE_MIN	512
+
+/* Options that are there or not. */
+static const struct {
+	const char *name;
+	size_t field;		/* a bool of struct disk */
+	unsigned long long flag;	/* what the module is told */
+} switches[] = {
+	{ "ro", offsetof(struct disk, read_only), VPIN_ATTACH_RO },
+	{ "buffered", offsetof(struct disk, buffered), VPIN_ATTACH_BUFFERED },
+	{ "poll", offsetof(struct disk, poll), VPIN_ATTACH_POLL },
+	{ "write-through", offsetof(struct disk, write_through), VPIN_ATTACH_WRITETHROUGH },
+	{ "holes", offsetof(struct disk, holes), VPIN_ATTACH_HOLES },
+	{ "share", offsetof(struct disk, share), 0 },
+	{ "format=raw", offsetof(struct disk, raw), 0 },
+	{ "discard=off", offsetof(struct disk, no_discard), VPIN_ATTACH_NO_DISCARD },
+};
+
+/* Options that are a number. */
+static const struct number {
+	const char *name;
+	size_t field;		/* an unsigned int of struct disk */
+	int min, max;
+	bool power_of_two;
+} numbers[] = {
+	{ "queues", offsetof(struct disk, queues), 1, VPIN_QUEUES_MAX, false },
+	{ "queue-size", offsetof(struct disk, queue_size),
+	  VPIN_QUEUE_SIZE_MIN, VPIN_QUEUE_SIZE_MAX, true },
+	{ "workers", offsetof(struct disk, workers), 1, VPIN_QUEUES_MAX, false },
+	{ "busyloop", offsetof(struct disk, busyloop), 1, VPIN_BUSYLOOP_MAX, false },
+	{ "logical-block-size", offsetof(struct disk, logical_block_size),
+	  BLOCK_SIZE_MIN, VPIN_BLOCK_SIZE_MAX, true },
+	{ "physical-block-size", offsetof(struct disk, physical_block_size),
+	  BLOCK_SIZE_MIN, VPIN_BLOCK_SIZE_MAX, true },
+};
+
+#define ARRAY_SIZE(array)	(sizeof(array) / sizeof((array)[0]))
+
+static bool *disk_switch(const struct disk *disk, unsigned int i)
+{
+	return (bool *)((char *)disk + switches[i].field);
+}
 
 /* The text up to the next single comma, with doubled ones undoubled. */
 static char *next_item(const char **text)
@@ -37,7 +80,7 @@ static char *next_item(const char **text)
 	return item;
 }
 
-static int parse_number(const char *key, const char *value, int min, int max)
+static int parse_int(const char *key, const char *value, int min, int max)
 {
 	long number;
 	char *end;
@@ -50,43 +93,94 @@ static int parse_number(const char *key, const char *value, int min, int max)
 	return number;
 }
 
-static void parse_option(struct disk *disk, char *item)
+static bool parse_switch(struct disk *disk, const char *item)
 {
-	char *value = strchr(item, '=');
+	unsigned int i;
 
-	if (value)
-		*value++ = '\0';
+	for (i = 0; i < ARRAY_SIZE(switches); i++) {
+		if (!strcmp(item, switches[i].name)) {
+			*disk_switch(disk, i) = true;
+			return true;
+		}
+	}
+	return false;
+}
 
-	if (!strcmp(item, "ro") && !value) {
-		disk->read_only = true;
-	} else if (!strcmp(item, "buffered") && !value) {
-		disk->buffered = true;
-	} else if (!strcmp(item, "poll") && !value) {
-		disk->poll = true;
-	} else if (!strcmp(item, "serial") && value) {
+static bool parse_number(struct disk *disk, const char *key, const char *value)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(numbers); i++) {
+		const struct number *number = &numbers[i];
+		unsigned int parsed;
+
+		if (strcmp(key, number->name))
+			continue;
+		parsed = parse_int(key, value, number->min, number->max);
+		if (number->power_of_two && (parsed & (parsed - 1)))
+			die(EXIT_USAGE, "--disk: %s=%s is not a power of two", key, value);
+		memcpy((char *)disk + number->field, &parsed, sizeof(parsed));
+		return true;
+	}
+	return false;
+}
+
+static bool parse_value(struct disk *disk, const char *key, const char *value)
+{
+	if (parse_number(disk, key, value))
+		return true;
+	if (!strcmp(key, "serial")) {
 		if (strlen(value) > VPIN_SERIAL_LEN)
 			die(EXIT_USAGE, "--disk: serial=%s is longer than %d characters",
 			    value, VPIN_SERIAL_LEN);
 		strcpy(disk->serial, value);
-	} else if (!strcmp(item, "queues") && value) {
-		disk->queues = parse_number(item, value, 1, VPIN_QUEUES_MAX);
-	} else if (!strcmp(item, "queue-size") && value) {
-		disk->queue_size = parse_number(item, value, 1, VPIN_QUEUE_SIZE_MAX);
-		if (disk->queue_size & (disk->queue_size - 1))
-			die(EXIT_USAGE, "--disk: queue-size=%s is not a power of two",
-			    value);
-	} else if (!strcmp(item, "busyloop") && value) {
-		disk->busyloop = parse_number(item, value, 1, VPIN_BUSYLOOP_MAX);
-	} else if (!strcmp(item, "nice") && value) {
+	} else if (!strcmp(key, "nice")) {
 		disk->has_nice = true;
-		disk->nice = parse_number(item, value, NICE_MIN, NICE_MAX);
+		disk->nice = parse_int(key, value, NICE_MIN, NICE_MAX);
+	} else if (!strcmp(key, "discard")) {
+		/* "off" is a switch. */
+		if (strcmp(value, "on"))
+			die(EXIT_USAGE, "--disk: discard=%s is neither on nor off", value);
+		disk->no_discard = false;
+	} else if (!strcmp(key, "format")) {
+		die(EXIT_USAGE, "--disk: format=%s: a disk is raw, whatever it contains\n"
+		    "  To turn an image into one: qemu-img convert -O raw IMAGE DISK", value);
 	} else {
-		die(EXIT_USAGE, "--disk: '%s%s%s' is not an option of a disk\n"
-		    "  It takes PATH[,ro][,buffered][,serial=S][,queues=N][,queue-size=N]\n"
-		    "  [,busyloop=US][,poll][,nice=N];\n"
-		    "  a comma that is part of PATH or S is written twice.",
-		    item, value ? "=" : "", value ? value : "");
+		return false;
 	}
+	return true;
+}
+
+static void parse_option(struct disk *disk, char *item)
+{
+	char *value;
+
+	if (parse_switch(disk, item))
+		return;
+	value = strchr(item, '=');
+	if (value) {
+		*value = '\0';
+		if (parse_value(disk, item, value + 1))
+			return;
+		*value = '=';
+	}
+	die(EXIT_USAGE, "--disk: '%s' is not an option of a disk\n"
+	    "  'vhost-pin run --help' lists them; a comma that is part of PATH or of a\n"
+	    "  serial number is written twice.", item);
+}
+
+/* What is wrong with options that are good one by one. */
+static void check_options(const struct disk *disk)
+{
+	unsigned int queues = disk->queues ? disk->queues : 1;
+
+	if (disk->workers > queues)
+		die(EXIT_USAGE, "--disk: workers=%u is more than the disk has queues (%u)",
+		    disk->workers, queues);
+	if (disk->physical_block_size &&
+	    disk->physical_block_size < disk->logical_block_size)
+		die(EXIT_USAGE, "--disk: physical-block-size=%u is smaller than logical-block-size=%u",
+		    disk->physical_block_size, disk->logical_block_size);
 }
 
 void disk_parse(struct disk *disk, const char *text)
@@ -104,66 +198,7 @@ void disk_parse(struct disk *disk, const char *text)
 		parse_option(disk, item);
 		free(item);
 	}
-}
-
-static int open_node(const char *node)
-{
-	/* No O_CLOEXEC: the device is for the program that we become. */
-	int fd = open(node, O_RDWR);
-
-	if (fd >= 0)
-		return fd;
-
-	switch (errno) {
-	case ENOENT:
-	case ENODEV:
-	case ENXIO:
-		die(EXIT_FAILURE, "there is no %s: the vhost_pin module is not loaded\n"
-		    "  Load it with 'modprobe vhost_pin' as root.  If modprobe does not find it,\n"
-		    "  it is not installed for this kernel: see README.md, 'On a real host'.",
-		    node);
-	case EACCES:
-	case EPERM:
-		die(EXIT_FAILURE, "you may not open %s\n"
-		    "  Run as root, or have root give you access to it, for instance:\n"
-		    "  setfacl -m u:$USER:rw %s", node, node);
-	default:
-		die(EXIT_FAILURE, "cannot open %s: %s", node, strerror(errno));
-	}
-}
-
-static int open_backend(const struct disk *disk)
-{
-	const char *path = disk->path;
-	struct stat st;
-	int fd;
-
-	/* O_NONBLOCK: what is not a disk, such as a FIFO, must not hang us. */
-	fd = open(path, (disk->read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC | O_NONBLOCK);
-	if (fd >= 0 && !fstat(fd, &st) &&
-	    !S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode))
-		die(EXIT_FAILURE, "%s is neither a regular file nor a block device", path);
-	if (fd >= 0)
-		return fd;
-
-	switch (errno) {
-	case ENOENT:
-		die(EXIT_FAILURE, "there is no %s\n"
-		    "  To make an empty disk image: truncate -s 10G %s", path, path);
-	case EACCES:
-	case EPERM:
-		die(EXIT_FAILURE, "you may not open %s for %s\n"
-		    "  Check its permissions%s.", path,
-		    disk->read_only ? "reading" : "reading and writing",
-		    disk->read_only ? "" : ", or add ',ro' if the guest only reads it");
-	case EROFS:
-		die(EXIT_FAILURE, "%s is on a read-only file system\n"
-		    "  Add ',ro' if the guest only reads it.", path);
-	case EISDIR:
-		die(EXIT_FAILURE, "%s is a directory, not a disk", path);
-	default:
-		die(EXIT_FAILURE, "cannot open %s: %s", path, strerror(errno));
-	}
+	check_options(disk);
 }
 
 /* Why the module says no, for people. */
@@ -173,7 +208,12 @@ static const char *attach_error(const struct disk *disk, int error)
 	case EBUSY:
 		return "the device is attached already";
 	case EINVAL:
-		return "the module refuses one of the values, or this is not a disk that it can serve";
+		if (disk->logical_block_size || disk->physical_block_size)
+			return "the module refuses one of the values, or these block sizes for this disk\n"
+			       "  Its length must be whole blocks, and its own physical blocks no smaller than\n"
+			       "  the logical ones.  Try it without the block sizes.";
+		return "the module refuses one of the values, or this is not a disk that it can serve\n"
+		       "  The kernel's log may have the reason: dmesg | tail";
 	case EOPNOTSUPP:
 		if (disk->poll)
 			return "it cannot be polled\n"
@@ -209,26 +249,29 @@ void disk_attach(struct disk *disk, const char *node)
 		.abi = VPIN_ABI_VDPA,
 		.num_queues = disk->queues,
 		.queue_size = disk->queue_size,
+		.num_workers = disk->workers,
 		.busyloop_us = disk->busyloop,
+		.logical_block_size = disk->logical_block_size,
+		.physical_block_size = disk->physical_block_size,
 	};
+	unsigned int i;
 
-	if (disk->read_only)
-		attach.flags |= VPIN_ATTACH_RO;
-	if (disk->buffered)
-		attach.flags |= VPIN_ATTACH_BUFFERED;
-	if (disk->poll)
-		attach.flags |= VPIN_ATTACH_POLL;
+	for (i = 0; i < ARRAY_SIZE(switches); i++) {
+		if (*disk_switch(disk, i))
+			attach.flags |= switches[i].flag;
+	}
 	if (disk->has_nice) {
 		attach.flags |= VPIN_ATTACH_NICE;
 		attach.nice = disk->nice;
 	}
 	memcpy(attach.serial, disk->serial, strlen(disk->serial));
 
-	disk->fd = open_node(node);
-	attach.backend_fd = open_backend(disk);
+	disk->fd = node_open(node);
+	attach.backend_fd = backend_open(disk);
 
 	if (ioctl(disk->fd, VPIN_ATTACH, &attach))
 		die(EXIT_FAILURE, "cannot attach %s: %s", disk->path,
 		    attach_error(disk, errno));
+	/* The module's reference keeps the file, and with it claim and locks. */
 	close(attach.backend_fd);
 }

@@ -6,17 +6,23 @@
 
 #include <linux/vhost_pin.h>
 
-#define VPIN_NODE	"/dev/vhost-pin"
-
 /* A disk as --disk describes it, and the device that serves it. */
 struct disk {
 	char *path;
 	bool read_only;
 	bool buffered;
 	bool poll;
+	bool write_through;
+	bool no_discard;
+	bool holes;
+	bool share;			/* neither claimed nor locked */
+	bool raw;			/* whatever its contents look like */
 	unsigned int queues;		/* 0: the module's default */
 	unsigned int queue_size;	/* 0: the module's default */
+	unsigned int workers;		/* 0: the module's default */
 	unsigned int busyloop;		/* microseconds; 0: none */
+	unsigned int logical_block_size;	/* bytes; 0: the backend's */
+	unsigned int physical_block_size;	/* bytes; 0: the backend's */
 	bool has_nice;
 	int nice;			/* of the queues' threads, if it has one */
 	char serial[VPIN_SERIAL_LEN + 1];
@@ -24,9 +30,9 @@ struct disk {
 };
 
 /*
- * Reads PATH[,ro][,buffered][,serial=S][,queues=N][,queue-size=N]
- * [,busyloop=US][,poll][,nice=N].  A comma in PATH or S is written twice, as in
- * QEMU.  Exits with a message when the text is wrong.
+ * Reads PATH[,OPTION...]; the options are those of run.c's help.  A comma in
+ * PATH or in a serial number is written twice, as in QEMU.  Exits with a message
+ * when the text is wrong.
  */
 void disk_parse(struct disk *disk, const char *text);
 

@@ -13,6 +13,7 @@
 
 #include "disk.h"
 #include "memlock.h"
+#include "node.h"
 #include "run.h"
 #include "say.h"
 #include "tokens.h"
@@ -39,26 +40,51 @@ static const char disk_help[] =
 "\n"
 "Options of a disk:\n"
 "  ro              the guest may only read it; PATH is opened read-only\n"
-"  serial=S        serial number that the guest sees, up to 20 characters\n"
+"  serial=S        serial number that the guest sees, up to 20 characters (none)\n"
 "  queues=N        request queues, 1 to 64 (1); one a virtual CPU is usual\n"
-"  queue-size=N    largest ring, a power of two up to 1024 (1024); QEMU 10.0 has\n"
+"  queue-size=N    largest ring, a power of two, 4 to 1024 (1024); QEMU 10.0 has\n"
 "                  the guest make rings of 1024 in any case, and then fails\n"
-"  busyloop=US     microseconds that a queue's thread looks for more to do before\n"
-"                  it sleeps, up to 1000000: less delay for more CPU time (none)\n"
+"  workers=N       threads that serve the queues, 1 to queues (as many as queues)\n"
+"  busyloop=US     microseconds that a thread looks for more to do before it\n"
+"                  sleeps, up to 1000000: less delay for more CPU time (none)\n"
 "  poll            poll the block device for what has ended, all the time while\n"
 "                  something is under way; it must have queues for that\n"
-"  nice=N          nice value of the queues' threads, -20 to 19 (as QEMU's is): less\n"
-"                  than 0 where they share CPUs with the guest and it must wait\n"
-"                  for them less; takes root or prlimit --nice\n"
-"  buffered        use the host's page cache even where direct I/O could be\n"
+"  nice=N          nice value of the threads, -20 to 19 (as QEMU's is): less than 0\n"
+"                  where they share CPUs with the guest and it must wait for them\n"
+"                  less; takes root or prlimit --nice\n"
+"  buffered        go through the host's page cache: for disks that may be read on\n"
+"                  the host meanwhile, and where data must not change while it is\n"
+"                  written, though guests do that: checksums (btrfs,\n"
+"                  dm-integrity), parity (RAID 5)\n"
+"  write-through   a write is stable when it ends, whatever the guest asks for; by\n"
+"                  default the guest flushes, and may choose\n"
+"  discard=on|off  may the guest give space back? (on); off keeps an image that\n"
+"                  was allocated as a whole that way\n"
+"  logical-block-size=N\n"
+"                  smallest unit of a transfer, in bytes, 512 to 4096 (the disk's\n"
+"                  own): 512 for what was installed on such a disk and now is on\n"
+"                  one with 4096; smaller than the disk's goes through the page cache\n"
+"  physical-block-size=N\n"
+"                  what the guest aligns to, in bytes, up to 4096 and not smaller\n"
+"                  than the logical one (the disk's own)\n"
+"  holes           start although a piece of the guest's memory cannot be pinned,\n"
+"                  such as an NVDIMM in a file on ext4: requests that need it fail\n"
+"  share           others may have PATH at the same time: neither claimed nor\n"
+"                  locked.  For cluster file systems only; any other is destroyed\n"
+"  format=raw      it is a raw image although it begins like one of another format\n"
+"PATH is the disk's alone while it is served: a block device is claimed as mount\n"
+"claims it, and QEMU's image locks are taken.  With 'ro' others may read it too.\n"
 "A comma in PATH or S is written twice.\n";
 
 static const char run_help[] =
 "Usage: vhost-pin run --disk PATH[,OPTION...]... [--dry-run] [--] QEMU ARGS...\n"
 "\n"
 "Attaches each disk to a device of the vhost_pin module and becomes QEMU, with\n"
-"ARGS and one vhost-vdpa-device-pci for each disk.  The disk in the guest is an\n"
-"ordinary virtio-blk disk; QEMU takes no part in its I/O.\n"
+"ARGS and one vhost-vdpa-device-pci for each disk, called vhost-pin0 and so on.  The\n"
+"disk in the guest is an ordinary virtio-blk disk; QEMU takes no part in its I/O.\n"
+"On q35 and virt each disk has a root port of its own, so that device_del works; on\n"
+"microvm it is a vhost-vdpa-device, which stays.  After device_del, remove-fd with\n"
+"fdset-id 30320 (30321, ...) lets go of the image.\n"
 "\n"
 "%s"
 "\n"
@@ -66,10 +92,11 @@ static const char run_help[] =
 "\n"
 "Memory: the guest's memory needs no special backend, but all of it stays pinned\n"
 "while the guest runs, once for each disk, and counts against RLIMIT_MEMLOCK.\n"
-"Root (CAP_IPC_LOCK) is exempt.  Anyone else needs a limit of about\n"
-"(guest memory + 32 MiB) x disks: see 'ulimit -l', which counts in KiB.  The soft\n"
-"limit is raised to the hard one for you.  Ballooning and virtio-mem do not work\n"
-"with pinned memory.\n"
+"Root (CAP_IPC_LOCK) is exempt, but not root of a user namespace, nor a QEMU that\n"
+"becomes another user (-runas, -run-with user=).  Anyone else needs a limit of\n"
+"about (guest memory + 32 MiB) x disks: see 'ulimit -l', which counts in KiB.  The\n"
+"soft limit is raised to the hard one for you, and the hard one where you may.\n"
+"Ballooning and virtio-mem do not work with pinned memory.\n"
 "\n"
 "Example:\n"
 "  vhost-pin run --disk debian.img,serial=ROOT --disk /dev/vg0/data,queues=2 -- \\\n"
@@ -81,7 +108,8 @@ static const char exec_help[] =
 "Attaches each disk to a device of the vhost_pin module and becomes CMD, which\n"
 "inherits the devices as open files that speak vhost-vdpa.  Their numbers are in\n"
 "the environment as VHOST_PIN_FDS=3:4:..., and replace {fd0}, {fd1}, ... in\n"
-"ARGS; {fd} is the first disk's.\n"
+"ARGS; {fd} is the first disk's.  The soft limit of locked memory is raised to the\n"
+"hard one.\n"
 "\n"
 "%s"
 "\n"
@@ -189,9 +217,9 @@ int run_main(int argc, char *argv[])
 
 	parse(&job, argc, argv, run_help);
 	if (!job.dry_run)
-		vmm_check(job.argv[0]);
+		vmm_check(job.argv);
 	attach(&job);
-	memlock_prepare(job.argv, job.num_disks);
+	memlock_prepare(job.argv, job.disks, job.num_disks);
 	return become(&job, vmm_argv(job.argv, job.disks, job.num_disks));
 }
 
@@ -201,6 +229,7 @@ int exec_main(int argc, char *argv[])
 
 	parse(&job, argc, argv, exec_help);
 	attach(&job);
+	memlock_raise();
 	tokens_export(job.disks, job.num_disks);
 	return become(&job, tokens_replace(job.argv, job.disks, job.num_disks));
 }

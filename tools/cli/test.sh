@@ -1,11 +1,13 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Tests of the CLI that need no module.  Prints TAP.
+# Tests of the CLI, and of how the module is built, that need no module.  Prints
+# TAP.  Names that begin with S or T and a number are things that hosts do.
 # Usage: test.sh [PATH-OF-vhost-pin]
 set -euo pipefail
 
-cli=${1:-$(dirname "$0")/../../build/bin/vhost-pin}
+top=$(cd "$(dirname "$0")/../.." && pwd)
+cli=${1:-$top/build/bin/vhost-pin}
 [ -x "$cli" ] || { echo "Bail out! no $cli: run 'make tools' first"; exit 1; }
 cli=$(realpath "$cli")
 
@@ -40,7 +42,7 @@ result() # OK-OR-NOT-OK, NAME
 	[ "$1" = ok ] || failed=$((failed + 1))
 }
 
-# Runs the CLI and wants an exit status and each given text in its output.
+# Runs the CLI and wants an exit status, each given TEXT in its output, and no !TEXT.
 check() # NAME, STATUS, TEXT... -- ARGS...
 {
 	local name=$1 status=$2 got=0 output text ok=ok
@@ -51,7 +53,10 @@ check() # NAME, STATUS, TEXT... -- ARGS...
 	output=$("$cli" "$@" 2>&1 < /dev/null) || got=$?
 	[ "$got" = "$status" ] || { echo "# exit status $got, wanted $status"; ok='not ok'; }
 	for text in "${texts[@]}"; do
-		[[ $output == *"$text"* ]] || { echo "# missing: $text"; ok='not ok'; }
+		case $text in
+		!*) [[ $output != *"${text#!}"* ]] || { echo "# there is: ${text#!}"; ok='not ok'; } ;;
+		*) [[ $output == *"$text"* ]] || { echo "# missing: $text"; ok='not ok'; } ;;
+		esac
 	done
 	[ "$ok" = ok ] || echo "# ${output//$'\n'/$'\n'# }"
 	result "$ok" "$name"
@@ -78,12 +83,39 @@ check 'disk: serial too long' 2 'longer than 20' -- run --disk "$disk,serial=123
 for number in 0 -1 65 x 1x '' 99999999999999999999; do
 	check "disk: queues='$number'" 2 'from 1 to 64' -- run --disk "$disk,queues=$number" -- qemu-good
 done
-check 'disk: queue-size=1025' 2 'from 1 to 1024' -- run --disk "$disk,queue-size=1025" -- qemu-good
+check 'disk: queue-size=1025' 2 'from 4 to 1024' -- run --disk "$disk,queue-size=1025" -- qemu-good
 check 'disk: busyloop=1000001' 2 'from 1 to 1000000' -- run --disk "$disk,busyloop=1000001" -- qemu-good
 for number in -21 20 x '' 1.5; do
 	check "disk: nice='$number'" 2 'from -20 to 19' -- run --disk "$disk,nice=$number" -- qemu-good
 done
 check 'disk: queue-size=96' 2 'power of two' -- run --disk "$disk,queue-size=96" -- qemu-good
+
+check 'disk: queue-size=2' 2 'from 4 to 1024' -- run --disk "$disk,queue-size=2" -- qemu-good
+check 'disk: workers=65' 2 'from 1 to 64' -- run --disk "$disk,queues=64,workers=65" -- qemu-good
+check 'disk: more workers than queues' 2 'workers=3' 'queues (2)' -- \
+	run --disk "$disk,queues=2,workers=3" -- qemu-good
+check 'disk: more workers than the one queue' 2 'queues (1)' -- run --disk "$disk,workers=2" -- qemu-good
+for value in '' yes 0; do
+	check "disk: discard='$value'" 2 'neither on nor off' -- run --disk "$disk,discard=$value" -- qemu-good
+done
+for value in logical physical; do
+	check "S11 $value-block-size: 256" 2 'from 512 to 4096' -- \
+		run --disk "$disk,$value-block-size=256" -- qemu-good
+	check "S11 $value-block-size: 520" 2 'power of two' -- \
+		run --disk "$disk,$value-block-size=520" -- qemu-good
+	check "S11 $value-block-size: 8192" 2 'from 512 to 4096' -- \
+		run --disk "$disk,$value-block-size=8192" -- qemu-good
+done
+check 'S11 physical blocks smaller than logical ones' 2 'physical-block-size=512 is smaller' -- \
+	run --disk "$disk,logical-block-size=4096,physical-block-size=512" -- qemu-good
+check 'help names every option, with units and defaults' 0 \
+	write-through 'discard=on|off' 'logical-block-size=N' 'physical-block-size=N' \
+	'in bytes, 512 to 4096 (the disk' 'workers=N' '(as many as queues)' buffered 'share ' \
+	format=raw 'holes ' nice=N 'rings of 1024' -- run --help
+check 'S16, S17 help says when to take holes and buffered' 0 NVDIMM 'cannot be pinned' btrfs 'RAID 5' -- \
+	run --help
+check 'every option of a disk' 0 'qemu-good' -- \
+	run --dry-run --disk "$disk,ro,buffered,poll,write-through,discard=on,discard=off,holes,share,format=raw,serial=A,queues=4,workers=2,queue-size=4,busyloop=1,nice=0,logical-block-size=512,physical-block-size=4096" -- qemu-good
 
 check 'dry run shows the command line' 0 \
 	"qemu-good -m 1G -add-fd fd=3,set=30320,opaque=vhost-pin:$disk -device vhost-vdpa-device-pci,id=vhost-pin0,vhostdev=/dev/fdset/30320 -add-fd fd=4,set=30321" -- \
@@ -113,6 +145,117 @@ mkfifo "$work/fifo"
 check 'a FIFO as a disk' 1 'neither a regular file nor a block device' -- \
 	run --node /dev/null --disk "$work/fifo" -- qemu-good
 
+image() # NAME, BYTES (as of printf %b), [OFFSET]
+{
+	rm -f "$work/$1"
+	truncate -s 1M "$work/$1"
+	printf %b "$2" | dd of="$work/$1" bs=1 seek="${3-0}" conv=notrunc status=none
+}
+
+# What gets so far as to be told that /dev/null is no device of ours is taken.
+taken="not the vhost_pin module's"
+served() { check "$1" 1 "$taken" "${@:2}"; }
+
+for length in 1000 1 1048577; do
+	truncate -s "$length" "$work/odd.img"
+	check "S07 an image of $length bytes" 1 "is $length bytes long" \
+		"truncate -s $(((length + 511) / 512 * 512)) $work/odd.img" -- \
+		run --node /dev/null --disk "$work/odd.img" -- qemu-good
+done
+truncate -s 1536 "$work/odd.img"
+served 'S07 an image of three sectors is taken' -- \
+	run --node /dev/null --disk "$work/odd.img" -- qemu-good
+check 'S07 three sectors and blocks of 1024' 1 'blocks of 1024' "truncate -s 2048 $work/odd.img" -- \
+	run --node /dev/null --disk "$work/odd.img,logical-block-size=1024" -- qemu-good
+truncate -s 0 "$work/odd.img"
+check 'S07 an empty image' 1 'is empty' 'truncate -s 10G' -- \
+	run --node /dev/null --disk "$work/odd.img" -- qemu-good
+
+image gpt.img 'EFI PART' 512
+check 'S11 partitions of another block size' 1 'counted in blocks of 512' 'told 4096' \
+	"',logical-block-size=512'" "$taken" -- \
+	run --node /dev/null --disk "$work/gpt.img,logical-block-size=4096" -- qemu-good
+check 'S11 partitions of the same block size' 1 '!warning' "$taken" -- \
+	run --node /dev/null --disk "$work/gpt.img,logical-block-size=512" -- qemu-good
+
+while read -r format offset bytes; do
+	image "like-$format" "$bytes" "$offset"
+	check "S13 $format" 1 "like-$format looks like ${format%%.*}" "',format=raw'" -- \
+		run --node /dev/null --disk "$work/like-$format" -- qemu-good
+	served "S13 $format that is meant" -- \
+		run --node /dev/null --disk "$work/like-$format,format=raw" -- qemu-good
+done <<-'END'
+	qcow2 0 QFI\xfb\0\0\0\x03
+	qed 0 QED\0
+	vmdk.sparse 0 KDMV
+	vmdk.esx 0 COWD
+	vmdk.text 0 # Disk DescriptorFile
+	vdi 64 \x7f\x10\xda\xbe
+	vhdx 0 vhdxfile
+	vpc.dynamic 0 conectix
+	vpc.fixed 1048064 conectix
+	parallels.old 0 WithoutFreeSpace
+	parallels 0 WithouFreSpacExt
+	dmg 1048064 koly
+	bochs 0 Bochs Virtual HD Image
+	cloop 0 #!/bin/sh\n#V2.0 Format\nmodprobe cloop
+	gzip 0 \x1f\x8b\x08
+	xz 0 \xfd7zXZ\0
+	zstd 0 \x28\xb5\x2f\xfd
+	bzip2 0 BZh91AY&SY
+	zip 0 PK\x03\x04
+END
+check 'S13 the way out' 1 "qemu-img convert -O raw $work/like-qcow2 $work/like-qcow2.raw" -- \
+	run --node /dev/null --disk "$work/like-qcow2" -- qemu-good
+image luks 'LUKS\xba\xbe'
+served 'S13 what a guest may have on its disk is taken' -- \
+	run --node /dev/null --disk "$work/luks" -- qemu-good
+check 'S13 format=qcow2' 2 'a disk is raw' 'qemu-img convert' -- \
+	run --disk "$disk,format=qcow2" -- qemu-good
+
+# -device help lists what a real QEMU has.
+fake_qemu qemu-mmio 10.0.3 vhost-vdpa-device
+port='-device pcie-root-port,id=vhost-pin-port0,bus=pcie.0,chassis=118,io-reserve=0'
+dry() { check "$1" 0 "${@:2}"; }
+for machine in '-M q35' '-machine pc-q35-10.0,accel=kvm' '--machine accel=kvm,type=q35' \
+	'-machine accel=tcg -M q35' '-M q35 -machine usb=off' '-M virt,gic-version=3'; do
+	# shellcheck disable=SC2086 # words are arguments
+	dry "T12 a root port for each disk: $machine" \
+		"$port -device vhost-vdpa-device-pci,id=vhost-pin0,bus=vhost-pin-port0,vhostdev=/dev/fdset/30320" \
+		'id=vhost-pin-port1,bus=pcie.0,chassis=119' 'id=vhost-pin1,bus=vhost-pin-port1,' -- \
+		run --dry-run --disk "$disk" --disk "$disk" -- qemu-good $machine
+done
+for machine in '' '-M pc' '-machine pc-i440fx-9.2' '-M accel=kvm' '-M pc,accel=q35'; do
+	# shellcheck disable=SC2086
+	dry "T12 no root port: $machine" '!pcie-root-port' \
+		'-device vhost-vdpa-device-pci,id=vhost-pin0,vhostdev=/dev/fdset/30320' -- \
+		run --dry-run --disk "$disk" -- qemu-good $machine
+done
+dry 'T12 microvm has the mmio device' '!device-pci' '-global virtio-mmio.force-legacy=false' \
+	'-device vhost-vdpa-device,id=vhost-pin0,vhostdev=/dev/fdset/30320' -- \
+	run --dry-run --disk "$disk" -- qemu-good -M microvm,pcie=on
+dry 'T12 microvm: who says what its transport is, is heard' '!force-legacy=false' -- \
+	run --dry-run --disk "$disk" -- qemu-good -M microvm -global virtio-mmio.force-legacy=true
+check 'T12 microvm needs no PCI device' 1 "there is no $none" -- \
+	run --node "$none" --disk "$disk" -- qemu-mmio -M microvm
+check 'T12 another machine does' 126 'without vhost-vdpa-device-pci' -- \
+	run --node "$none" --disk "$disk" -- qemu-mmio -M pc
+for machine in isapc none; do
+	check "T12 $machine can have no disk" 2 "machine '$machine'" 'no PCI bus' q35 -- \
+		run --node "$none" --disk "$disk" -- qemu-good -M "$machine"
+done
+
+check 'S16 memory in a file' 0 "guest memory in /proc/version" "',holes'" -- \
+	run --dry-run --disk "$disk" -- \
+	qemu-good -object "memory-backend-file,id=m,share=on,mem-path=/proc/version,size=1G"
+check 'S16 memory in a file, and holes' 0 '!warning' -- \
+	run --dry-run --disk "$disk,holes" -- \
+	qemu-good -object "memory-backend-file,id=m,share=on,mem-path=/proc/version,size=1G"
+check 'S16 memory in a file of tmpfs, or private' 0 '!warning' -- \
+	run --dry-run --disk "$disk" -- \
+	qemu-good -object memory-backend-file,id=m,share=on,mem-path=/dev/shm,size=1G \
+	-object "memory-backend-file,id=n,share=off,mem-path=/proc/version,size=1G"
+
 check 'no QEMU' 127 "no program 'qemu-gone'" 'apt install' -- \
 	run --node "$none" --disk "$disk" -- qemu-gone
 check 'QEMU too old' 126 'QEMU 7.2' 'too old' '8.0 or newer' -- \
@@ -121,6 +264,129 @@ check 'QEMU without vhost-vdpa' 126 '9.1' '--enable-vhost-vdpa' -- \
 	run --node "$none" --disk "$disk" -- qemu-without
 check 'not a QEMU' 126 'not a QEMU' 'vhost-pin exec' -- \
 	run --node "$none" --disk "$disk" -- true
+
+# As root of a namespace of our own, where root is nobody on the host.
+if unshare -Ur true 2> /dev/null; then
+	host_cli=$cli
+	cat > "$work/bin/in-namespace" <<-END
+		#!/bin/sh
+		exec prlimit --memlock=65536:8388608 unshare -Ur "$host_cli" "\$@"
+	END
+	chmod +x "$work/bin/in-namespace"
+	cli=$work/bin/in-namespace
+	check 'T10 root of a user namespace is not exempt from memlock' 0 \
+		'locked memory is 8 MiB' '512 MiB needs about 544 MiB' 'root of a user namespace' -- \
+		run --dry-run --disk "$disk" -- qemu-good -m 512
+	cli=$host_cli
+else
+	result ok 'T10 root of a user namespace # SKIP no user namespaces'
+fi
+
+# The messages that depend on what is installed: in a root directory of our own.
+inside=$work/root
+mkdir -p "$inside/dev" "$inside/etc" "$inside/bin"
+cp "$cli" "$inside/vhost-pin"
+cp "$work/disk.img" "$inside/"
+release=$(uname -r)
+if unshare -r chroot "$inside" /vhost-pin --version > /dev/null 2>&1; then
+	cat > "$work/bin/in-root" <<-END
+		#!/bin/sh
+		exec unshare -r chroot "$inside" /vhost-pin "\$@"
+	END
+	chmod +x "$work/bin/in-root"
+	host_cli=$cli cli=$work/bin/in-root
+	missing() # NAME, TEXT...
+	{
+		check "T11 $1" 1 'there is no /dev/vhost-pin' "${@:2}" -- \
+			exec --disk /disk.img -- true
+	}
+	missing 'the module is not installed' "not installed for the running kernel, $release" dkms-install
+	mkdir -p "$inside/usr/src/vhost-pin-0.1.0"
+	missing 'the headers of the kernel are missing' \
+		'whose headers are not installed' "apt install linux-headers-$release"
+	mkdir -p "$inside/lib/modules/$release/build"
+	touch "$inside/lib/modules/$release/build/Makefile"
+	missing 'the module is not built for the kernel' \
+		'not built for the running kernel' 'dkms status' 'dkms autoinstall' '!headers'
+	echo 'updates/dkms/vhost_pin.ko.xz:' > "$inside/lib/modules/$release/modules.dep"
+	missing 'the module is not loaded' 'is not loaded' 'modprobe vhost_pin' '!dkms'
+	echo 'kernel/other.ko: updates/dkms/vhost_pin.ko' > "$inside/lib/modules/$release/modules.dep"
+	missing 'a module that only another needs is not there' 'not built for'
+	mkdir -p "$inside/sys/module/vhost_pin"
+	missing 'the module is loaded but there is no node' 'though the vhost_pin module is loaded' --device
+	cli=$host_cli
+	if setarch --uname-2.6 unshare -r true 2> /dev/null; then
+		rm -r "$inside/sys"
+		cat > "$work/bin/in-root" <<-END
+			#!/bin/sh
+			exec setarch --uname-2.6 unshare -r chroot "$inside" /vhost-pin "\$@"
+		END
+		cli=$work/bin/in-root
+		missing 'the kernel is too old' 'is too old' 'Linux 6.1 and newer'
+		cli=$host_cli
+	fi
+else
+	result ok 'T11 what is missing # SKIP no user namespaces, or not a static program'
+fi
+
+# What DKMS reads: its functions hide the kernel in question behind another.
+autoinstall() # KERNEL
+{
+	# shellcheck disable=SC2016 # expanded inside
+	bash -c '
+		kernelver=$1 conf=$2
+		read_conf() { local kernelver=; source_it; }
+		source_it() { (. "$conf"; echo "[$AUTOINSTALL]"); }
+		read_conf' dkms "$1" "$top/dkms.conf"
+}
+for kernel in 5.10.0-33-amd64 4.19.0 6.0.7-1 3.2; do
+	result "$([ "$(autoinstall "$kernel")" = '[]' ] && echo ok || echo 'not ok')" \
+		"T11 DKMS passes over $kernel"
+done
+for kernel in 6.1.0-56-amd64 6.12.117+deb12-amd64 7.3.4 10.0-rc1 ''; do
+	result "$([ "$(autoinstall "$kernel")" = '[yes]' ] && echo ok || echo 'not ok')" \
+		"T11 DKMS builds for '$kernel'"
+done
+
+# Kernels that were built by this and that; the tools are stand-ins.
+kernel=$work/kernel
+mkdir -p "$kernel/include/config" "$work/llvm"
+for tool in sh sed head make uname; do
+	ln -s "$(command -v "$tool")" "$work/llvm/"
+done
+for tool in clang clang-14; do
+	printf '#!/bin/sh\n' > "$work/llvm/$tool"
+	chmod +x "$work/llvm/$tool"
+done
+toolchain() # NAME, WANTED, ARGUMENTS-OF-MAKE, LINE-OF-THE-CONFIGURATION...
+{
+	local name=$1 wanted=$2 arguments=$3 got
+	shift 3
+	printf '%s\n' "$@" > "$kernel/include/config/auto.conf"
+	# shellcheck disable=SC2086 # words are arguments
+	got=$(PATH=$work/llvm make -n -C "$top" KDIR="$kernel" MAKE=echo \
+		$arguments module 2>&1) || true
+	[[ $got == *"$wanted"* ]] || { echo "# $got"; result 'not ok' "T11 $name"; return; }
+	result ok "T11 $name"
+}
+clang14=(CONFIG_CC_IS_CLANG=y CONFIG_CLANG_VERSION=140006)
+clang99=(CONFIG_CC_IS_CLANG=y CONFIG_CLANG_VERSION=990000)
+toolchain 'a kernel that gcc built' "M=$top  modules" '' CONFIG_CC_IS_GCC=y CONFIG_CLANG_VERSION=0
+toolchain 'a kernel that clang built: the same clang' 'LLVM=-14 modules' '' \
+	"${clang14[@]}" CONFIG_LD_IS_LLD=y
+toolchain 'a kernel that clang built: another clang' 'LLVM=1 modules' '' \
+	"${clang99[@]}" CONFIG_LD_IS_LLD=y
+toolchain "a kernel that clang built and GNU's ld linked" 'CC=clang-14 modules' '' \
+	"${clang14[@]}" CONFIG_LD_IS_BFD=y
+toolchain 'a kernel that clang built, by DKMS 3.0' 'LLVM=-14 modules' 'CC=clang LD=ld.lld' \
+	"${clang14[@]}" CONFIG_LD_IS_LLD=y
+toolchain 'a kernel that clang built, by DKMS 3.2' 'LLVM=-14 modules' LLVM=1 \
+	"${clang14[@]}" CONFIG_LD_IS_LLD=y
+toolchain 'who asks for another clang has it' 'LLVM=-15 modules' LLVM=-15 \
+	"${clang14[@]}" CONFIG_LD_IS_LLD=y
+rm "$work/llvm/clang" "$work/llvm/clang-14"
+toolchain 'a kernel that clang built, and no clang' 'install clang-14, lld-14 and llvm-14' '' \
+	"${clang14[@]}" CONFIG_LD_IS_LLD=y
 
 # What depends on who we are: as another user, who is nobody's root.
 if [ "$(id -u)" = 0 ] && command -v setpriv > /dev/null; then
@@ -138,6 +404,10 @@ if [ "$(id -u)" = 0 ] && command -v setpriv > /dev/null; then
 
 	check 'no permission on the node' 1 "you may not open $work/node" setfacl -- \
 		run --node "$work/node" --disk "$disk" -- qemu-good
+	chgrp 1 "$work/node"
+	chmod 660 "$work/node"
+	check 'T11 no permission: the group' 1 "not in the group '$(getent group 1 | cut -d: -f1)'" 'usermod -aG' -- \
+		run --node "$work/node" --disk "$disk" -- qemu-good
 	chmod 666 "$work/node"
 	check 'no permission on the disk' 1 "you may not open $disk for reading and writing" ',ro' -- \
 		run --node "$work/node" --disk "$disk" -- qemu-good
@@ -148,6 +418,25 @@ if [ "$(id -u)" = 0 ] && command -v setpriv > /dev/null; then
 	done
 	check 'memlock counts each disk' 0 '2 disks' 'need about 1088 MiB' -- \
 		run --dry-run --disk "$disk" --disk "$disk" -- qemu-good -m 512
+
+	# Root without the right to raise limits, but free from this one.
+	cat > "$work/bin/as-root" <<-END
+		#!/bin/sh
+		exec prlimit --memlock=65536:8388608 \
+			setpriv --bounding-set=-sys_resource "$work/bin/vhost-pin" "\$@"
+	END
+	chmod +x "$work/bin/as-root"
+	as_nobody=$cli cli=$work/bin/as-root
+	check 'T10 root is exempt from memlock' 0 '!warning' -- \
+		run --dry-run --disk "$disk" -- qemu-good -m 512
+	for option in '-runas nobody' '-run-with user=nobody' '-run-with chroot=/x,user=65534:65534'; do
+		# shellcheck disable=SC2086 # words are arguments
+		check "T10 a QEMU that drops its privileges is not: $option" 0 'needs about 544 MiB' -- \
+			run --dry-run --disk "$disk" -- qemu-good -m 512 $option
+	done
+	check 'T10 one that does not is' 0 '!warning' -- \
+		run --dry-run --disk "$disk" -- qemu-good -m 512 -run-with chroot=/x
+	cli=$as_nobody
 
 	quiet=$("$cli" run --dry-run --disk "$disk" -- qemu-good 2>&1 > /dev/null)
 	result "$([ -z "$quiet" ] && echo ok || echo 'not ok')" 'without -m nothing is said of memlock'

@@ -1,19 +1,30 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "args.h"
+#include "machine.h"
 #include "say.h"
 #include "vmm.h"
 
-#define QEMU_DEVICE	"vhost-vdpa-device-pci"
+#define PCI_DEVICE	"vhost-vdpa-device-pci"
+#define MMIO_DEVICE	"vhost-vdpa-device"
 
 /* First of our fdsets: 'vp', so that it hardly meets one of the user's. */
 #define FDSET_BASE	0x7670
+
+/* First of our root ports' chassis: no two of a machine may be the same. */
+#define CHASSIS_BASE	0x76
+
+/* Arguments that a disk takes, and all disks together. */
+#define ARGS_A_DISK	6
+#define ARGS_ONCE	2
 
 /* What "@program @arg1 @arg2" prints on stdout, or exits if it cannot run. */
 static char *output_of(const char *program, const char *arg1, const char *arg2)
@@ -53,16 +64,51 @@ static char *output_of(const char *program, const char *arg1, const char *arg2)
 	return text;
 }
 
-void vmm_check(const char *program)
+PRINTF_LIKE(1, 2) static char *format(const char *fmt, ...)
 {
-	int major, minor;
+	va_list args;
 	char *text;
 
+	va_start(args, fmt);
+	if (vasprintf(&text, fmt, args) < 0)
+		die(EXIT_FAILURE, "out of memory");
+	va_end(args);
+	return text;
+}
+
+static const char *device_for(enum machine machine)
+{
+	return machine == MACHINE_MMIO ? MMIO_DEVICE : PCI_DEVICE;
+}
+
+/* The machine of the arguments; exits if it can have no disk. */
+static enum machine machine_check(char *const argv[])
+{
+	enum machine machine;
+	char *name;
+
+	machine = machine_of(argv + 1, &name);
+	if (machine == MACHINE_NONE)
+		die(EXIT_USAGE, "the machine '%s' takes no virtio disks: it has no PCI bus\n"
+		    "  Use -machine q35, pc or microvm.", name);
+	free(name);
+	return machine;
+}
+
+void vmm_check(char *const argv[])
+{
+	const char *device = device_for(machine_check(argv)), *program = argv[0];
+	int major, minor;
+	char *text, *quoted;
+
 	text = output_of(program, "-device", "help");
-	if (strstr(text, "\"" QEMU_DEVICE "\"")) {
+	quoted = format("\"%s\"", device);
+	if (strstr(text, quoted)) {
+		free(quoted);
 		free(text);
 		return;
 	}
+	free(quoted);
 	free(text);
 
 	text = output_of(program, "--version", NULL);
@@ -72,10 +118,10 @@ void vmm_check(const char *program)
 	if (major < 8)
 		die(EXIT_CANNOT_RUN, "'%s' is QEMU %d.%d, which is too old: it has no %s\n"
 		    "  Install QEMU 8.0 or newer (Debian 13 has 10.0).",
-		    program, major, minor, QEMU_DEVICE);
+		    program, major, minor, device);
 	die(EXIT_CANNOT_RUN, "'%s' (QEMU %d.%d) was built without %s\n"
 	    "  Use a QEMU that was configured with --enable-vhost-vdpa.",
-	    program, major, minor, QEMU_DEVICE);
+	    program, major, minor, device);
 }
 
 /* @text as a value of a QEMU option: its commas doubled. */
@@ -94,39 +140,52 @@ static char *quote_commas(const char *text)
 	return quoted;
 }
 
-PRINTF_LIKE(1, 2) static char *format(const char *fmt, ...)
+/* Does any -global say which virtio-mmio the guest sees? */
+static bool has_mmio_global(char *const argv[])
 {
-	va_list args;
-	char *text;
+	const char *value;
 
-	va_start(args, fmt);
-	if (vasprintf(&text, fmt, args) < 0)
-		die(EXIT_FAILURE, "out of memory");
-	va_end(args);
-	return text;
+	while ((value = args_next(&argv, "global"))) {
+		if (!strncmp(value, "virtio-mmio.", strlen("virtio-mmio.")))
+			return true;
+	}
+	return false;
 }
 
 char **vmm_argv(char *const argv[], const struct disk *disks, unsigned int num)
 {
+	enum machine machine = machine_check(argv);
 	unsigned int argc = 0, i;
 	char **all;
 
 	while (argv[argc])
 		argc++;
-	all = calloc(argc + 4 * num + 1, sizeof(*all));
+	all = calloc(argc + ARGS_A_DISK * num + ARGS_ONCE + 1, sizeof(*all));
 	if (!all)
 		die(EXIT_FAILURE, "out of memory");
 	memcpy(all, argv, argc * sizeof(*all));
 
+	/* Our devices are of virtio 1; the transport offers less by default. */
+	if (machine == MACHINE_MMIO && !has_mmio_global(argv)) {
+		all[argc++] = "-global";
+		all[argc++] = "virtio-mmio.force-legacy=false";
+	}
+
 	for (i = 0; i < num; i++) {
-		char *path = quote_commas(disks[i].path);
+		char *path = quote_commas(disks[i].path), *bus = "";
 
 		all[argc++] = "-add-fd";
 		all[argc++] = format("fd=%d,set=%u,opaque=vhost-pin:%s",
 				     disks[i].fd, FDSET_BASE + i, path);
+		if (machine == MACHINE_PCIE) {
+			all[argc++] = "-device";
+			all[argc++] = format("pcie-root-port,id=vhost-pin-port%u,bus=pcie.0,chassis=%u,io-reserve=0",
+					     i, CHASSIS_BASE + i);
+			bus = format("bus=vhost-pin-port%u,", i);
+		}
 		all[argc++] = "-device";
-		all[argc++] = format(QEMU_DEVICE ",id=vhost-pin%u,vhostdev=/dev/fdset/%u",
-				     i, FDSET_BASE + i);
+		all[argc++] = format("%s,id=vhost-pin%u,%svhostdev=/dev/fdset/%u",
+				     device_for(machine), i, bus, FDSET_BASE + i);
 		free(path);
 	}
 	return all;

@@ -58,7 +58,7 @@ class Pair:
 
     def __enter__(self):
         self.setup.__enter__()
-        self.guest = Guest([f"{self.disk},serial={VHOST_PIN}"],
+        self.guest = Guest([f"{self.disk},serial={VHOST_PIN},share"],
                            options=options(self.disk))
         self.guest.boot()
         self.guest.prefix = None
