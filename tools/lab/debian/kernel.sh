@@ -46,7 +46,7 @@ stock_kernel_cached() {
 stock_kernel_release() { basename "$1"/lib/modules/*; }
 
 stock_kernel_fetch() {
-	local release=${2-} dir tmp deb
+	local release=${2-} dir tmp deb part
 	[[ -z $(stock_kernel_cached "$@") ]] || return 0
 	need dpkg-deb=dpkg depmod=kmod
 	apt_ready
@@ -55,13 +55,21 @@ stock_kernel_fetch() {
 	dir=$CACHE/stock/linux-$release
 	tmp=$dir.partial
 	rm -rf "$tmp"
-	mkdir -p "$tmp/deb"
-	deb=$(apt_fetch "linux-image-$release" "$tmp/deb")
-	say "unpacking Debian's kernel $release"
-	dpkg-deb -x "$deb" "$tmp"
+	# Of newer kernels the package that is called image is empty.
+	for part in image base binary modules; do
+		[[ -n $(apt_newest "linux-$part-$release") ]] || continue
+		mkdir -p "$tmp/deb/$part"
+		deb=$(apt_fetch "linux-$part-$release" "$tmp/deb/$part")
+		say "unpacking Debian's kernel $release"
+		dpkg-deb -x "$deb" "$tmp"
+	done
 	rm -r "$tmp/deb"
 	# Debian 13 moved /lib to /usr/lib; the tools look in /lib.
 	[[ -e $tmp/lib ]] || ln -s usr/lib "$tmp/lib"
+	if [[ ! -e $tmp/boot ]]; then
+		mkdir "$tmp/boot"
+		ln -s "../lib/modules/$release/vmlinuz" "$tmp/boot/vmlinuz-$release"
+	fi
 	depmod -b "$tmp" "$release"
 	mv "$tmp" "$dir"
 }
