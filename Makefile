@@ -41,6 +41,9 @@ check: ## runs every test: about 10 minutes, the first time 45
 check-debug: ## the same in a kernel with KASAN, lockdep, kmemleak, UBSAN
 	tools/check/check --debug
 
+check-guests: ## guests with other drivers: SeaBIOS, iPXE, U-Boot, OVMF, Linux 6.1 and newest
+	tools/check/check guests-bios+guests-efi+guests-linux
+
 dkms-install: ## puts the sources where DKMS looks for them
 	tools/dkms-install
 
@@ -53,4 +56,4 @@ style: ## checkpatch and shellcheck
 clean: ## removes what the build made in the tree
 	$(MAKE) -C $(KDIR) M=$(CURDIR) clean
 
-.PHONY: all style module tools kunit shell demo check check-debug bench dkms-install clean
+.PHONY: all style module tools kunit shell demo check check-debug check-guests bench dkms-install clean

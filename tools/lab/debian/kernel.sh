@@ -3,24 +3,25 @@
 # Debian's own kernels for the PC, as the distribution builds them: unpacked
 # in the cache, not installed.
 
-# stock_release 6.1|6.12: the Debian release whose kernel that is
+# stock_release 6.1|6.12|newest: the Debian release whose kernel that is
 stock_release() {
 	case $1 in
 	6.1) echo bookworm ;;
-	6.12) echo trixie ;;
-	*) die "no stock kernel $1: there are 6.1 (Debian 12) and 6.12 (Debian 13)" ;;
+	6.12 | newest) echo trixie ;;
+	*) die "no stock kernel $1: there are 6.1 (Debian 12), 6.12 (Debian 13) and newest" ;;
 	esac
 }
 
-# stock_flavour 6.1|6.12: what the names of that kernel's packages look like
+# stock_flavour 6.1|6.12|newest: what the names of that kernel's packages look like
 stock_flavour() {
 	case $1 in
 	6.1) echo '6\.1\.0-[0-9]+-amd64' ;;
 	6.12) echo '6\.12\.[0-9]+\+deb13-amd64' ;;
+	newest) echo '([7-9]|[1-9][0-9]+)\.[0-9]+\.[0-9]+\+deb13-amd64' ;;
 	esac
 }
 
-# stock_kernel 6.1|6.12 [RELEASE]: the directory that holds boot/ and
+# stock_kernel 6.1|6.12|newest [RELEASE]: the directory that holds boot/ and
 # lib/modules/ of the newest such kernel, or of kernel release RELEASE
 stock_kernel() {
 	local dir
@@ -45,7 +46,7 @@ stock_kernel_cached() {
 stock_kernel_release() { basename "$1"/lib/modules/*; }
 
 stock_kernel_fetch() {
-	local release=${2-} dir tmp deb
+	local release=${2-} dir tmp deb part
 	[[ -z $(stock_kernel_cached "$@") ]] || return 0
 	need dpkg-deb=dpkg depmod=kmod
 	apt_ready
@@ -54,19 +55,27 @@ stock_kernel_fetch() {
 	dir=$CACHE/stock/linux-$release
 	tmp=$dir.partial
 	rm -rf "$tmp"
-	mkdir -p "$tmp/deb"
-	deb=$(apt_fetch "linux-image-$release" "$tmp/deb")
-	say "unpacking Debian's kernel $release"
-	dpkg-deb -x "$deb" "$tmp"
+	# Of newer kernels the package that is called image is empty.
+	for part in image base binary modules; do
+		[[ -n $(apt_newest "linux-$part-$release") ]] || continue
+		mkdir -p "$tmp/deb/$part"
+		deb=$(apt_fetch "linux-$part-$release" "$tmp/deb/$part")
+		say "unpacking Debian's kernel $release"
+		dpkg-deb -x "$deb" "$tmp"
+	done
 	rm -r "$tmp/deb"
 	# Debian 13 moved /lib to /usr/lib; the tools look in /lib.
 	[[ -e $tmp/lib ]] || ln -s usr/lib "$tmp/lib"
+	if [[ ! -e $tmp/boot ]]; then
+		mkdir "$tmp/boot"
+		ln -s "../lib/modules/$release/vmlinuz" "$tmp/boot/vmlinuz-$release"
+	fi
 	depmod -b "$tmp" "$release"
 	mv "$tmp" "$dir"
 }
 
 stock_kernel_newest() {
-	apt-cache "${APT_OPTIONS[@]}" pkgnames "linux-image-$1" |
+	apt-cache "${APT_OPTIONS[@]}" pkgnames linux-image- |
 		sed -n -E "s/^linux-image-($(stock_flavour "$1"))\$/\1/p" |
 		sort -V | tail -n 1
 }
