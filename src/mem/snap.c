@@ -150,11 +150,8 @@ void vpin_hint_init(struct vpin_hint *hint, const struct vpin_snap *snap)
 {
 	u64 average = snap->size / max(snap->nr, 1U);
 
-	/* Each place knows one GPA that has another place, and so none. */
 	memset(hint->far, 0, sizeof(hint->far));
 	memset(hint->near, 0, sizeof(hint->near));
-	hint->far[0].first = ~0ULL;
-	hint->near[0].first = ~0ULL;
 	hint->far_shift = clamp(ilog2(average | 1), PAGE_SHIFT,
 				VPIN_CHUNK_SHIFT) - VPIN_HIT_SHIFT;
 	hint->id = snap->id;
@@ -194,12 +191,12 @@ void *vpin_snap_translate(const struct vpin_snap *snap, struct vpin_hint *hint,
 
 	offset = gpa - range->first;
 	hit.addr = vpin_pin_around(range->pin, range->offset + offset, *len,
-				   &before, &hit.span);
+				   &before, &hit.size);
 	before = min(before, offset);
 	offset -= before;
 	hit.first = range->first + offset;
 	hit.addr -= before;
-	hit.span = min(hit.span + before - 1, range->last - hit.first);
+	hit.size = min(hit.size + before - 1, range->last - hit.first) + 1;
 	hit.denied = ~range->perm & VPIN_PERM_WRITE;
 	/* Nobody maps what may only be written: it is not worth a place. */
 	if (hint && range->perm & VPIN_PERM_READ) {
@@ -208,7 +205,7 @@ void *vpin_snap_translate(const struct vpin_snap *snap, struct vpin_hint *hint,
 		*vpin_hint_near(hint, gpa) = hit;
 	}
 
-	*len = min(*len, hit.span - before + 1);
+	*len = min(*len, hit.size - before);
 	return hit.addr + before;
 }
 
