@@ -41,7 +41,8 @@ struct dentry;
  *	how many it took, or so many if it stopped for another reason and there
  *	may be more.  On the worker.
  * @vq_refuse: a chain cannot be served, @last is the last byte of it that the
- *	device may write: says so there.  On the worker.
+ *	device may write: says so there.  One that has no such byte breaks the
+ *	queue.  NULL if a used length of 0 says it all.  On the worker.
  * @vq_end: an in-flight request (vpin_vq_complete()) ended: finishes it, sets
  *	its @len.  Returns false if the type has sent it on its way again.  On
  *	the worker.

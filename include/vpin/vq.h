@@ -120,7 +120,7 @@ struct vpin_untold {
  * @table: its descriptor area as a table
  * @view: current view; NULL while the ring is not mapped: the queue waits
  * @hint: what it remembers of translations
- * @chain: the chain at hand, with room for @num buffers
+ * @chain: the chain at hand, with room for the longest that there may be
  * @poll_ns: how long the next busy polling is
  * @slept_at: when the last one found nothing, in ns of ktime_get(); 0 if a turn
  *	has been since
@@ -207,6 +207,7 @@ int vpin_vq_refresh(struct vpin_vq *vq, struct vpin_snap *snap);
 /* For a device type, on the worker; vpin_vq_complete() from any context. */
 int vpin_vq_take(struct vpin_vq *vq, u16 *head);
 void vpin_vq_return(struct vpin_vq *vq, u16 head, u32 len);
+void vpin_vq_give_up(struct vpin_vq *vq, u16 head, const char *why);
 void vpin_vq_begin(struct vpin_vq *vq, struct vpin_req *req, u16 head);
 void vpin_vq_complete(struct vpin_req *req);
 

@@ -10,6 +10,7 @@
  * them in.
  */
 #include <linux/err.h>
+#include <linux/minmax.h>
 #include <linux/slab.h>
 #include <vpin/dev.h>
 
@@ -45,6 +46,7 @@ static void vpin_vq_set_view(struct vpin_vq *vq, struct vpin_view *view)
 	vq->table = (struct vpin_desc_table) {
 		.base_addr = vq->desc_addr,
 		.size = vq->num,
+		.chain_max = vq->chain.max,
 		.snap = view->snap,
 		.linear = view->desc.addr,
 		.nr_linear = vq->num,
@@ -71,8 +73,8 @@ static void vpin_vq_free(struct vpin_vq *vq)
 /* Allocates what a running queue needs, but for the device type's. */
 static int vpin_vq_alloc(struct vpin_vq *vq)
 {
-	vq->chain.max = vq->num;
-	vq->chain.bufs = kvmalloc_array(vq->num, sizeof(*vq->chain.bufs),
+	vq->chain.max = max(vq->num, vq->dev->chain_max);
+	vq->chain.bufs = kvmalloc_array(vq->chain.max, sizeof(*vq->chain.bufs),
 					GFP_KERNEL_ACCOUNT);
 	if (!vq->untold)
 		vq->untold = kvmalloc_array(vq->num, sizeof(*vq->untold),
