@@ -16,7 +16,8 @@
 
 static atomic64_t vpin_snap_ids = ATOMIC64_INIT(0);
 
-static struct vpin_snap *vpin_snap_alloc(u32 nr)
+/* Return: a snapshot with room for @nr ranges, or NULL. */
+struct vpin_snap *vpin_snap_alloc(u32 nr)
 {
 	struct vpin_snap *snap;
 
@@ -30,8 +31,8 @@ static struct vpin_snap *vpin_snap_alloc(u32 nr)
 }
 
 /* Puts @range into slot @i, with a reference of its own on the pin. */
-static void vpin_snap_set(struct vpin_snap *snap, u32 i,
-			  const struct vpin_range *range)
+void vpin_snap_set(struct vpin_snap *snap, u32 i,
+		   const struct vpin_range *range)
 {
 	snap->ranges[i] = *range;
 	snap->size += range->last - range->first + 1;
@@ -56,6 +57,34 @@ void vpin_snap_free(struct vpin_snap *snap)
 struct vpin_snap *vpin_snap_empty(void)
 {
 	return vpin_snap_alloc(0) ?: ERR_PTR(-ENOMEM);
+}
+
+/**
+ * vpin_snap_fill - gives a range its pin in a snapshot that nobody sees yet
+ * @snap: the snapshot; it has the range already, without
+ * @range: the range; the snapshot takes a reference on its pin
+ */
+void vpin_snap_fill(struct vpin_snap *snap, const struct vpin_range *range)
+{
+	struct vpin_range *slot =
+		&snap->ranges[vpin_snap_search(snap, range->first)];
+
+	refcount_inc(&range->pin->ref);
+	*slot = *range;
+	snap->nr_failed--;
+}
+
+/* Whether a byte of [@first, @last] is mapped; what failed is not. */
+bool vpin_snap_overlaps(const struct vpin_snap *snap, u64 first, u64 last)
+{
+	u32 i;
+
+	for (i = vpin_snap_search(snap, first);
+	     i < snap->nr && snap->ranges[i].first <= last; i++) {
+		if (snap->ranges[i].pin)
+			return true;
+	}
+	return false;
 }
 
 /**
