@@ -100,6 +100,8 @@ struct vpin_hire {
  * @queue_size: largest ring, in descriptors
  * @chain_max: descriptors that a chain may have whatever its ring's size; the
  *	type's to set
+ * @may_have_holes: it starts though part of the guest's memory could not be
+ *	pinned
  * @has_nice: its workers are as nice as @nice, not as the owner
  * @nice: -20 to 19
  * @owned: there is an owner
@@ -131,6 +133,7 @@ struct vpin_dev {
 	u32 config_size;
 	u16 queue_size;
 	u16 chain_max;
+	bool may_have_holes;
 	bool has_nice;
 	s8 nice;
 	bool owned;
