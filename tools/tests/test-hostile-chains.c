@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* What a guest can do to descriptor chains, direct and indirect. */
+#include <sys/stat.h>
+
 #include "hostile.h"
 
 TEST_F(hostile, H01_loops_in_the_ring)
@@ -249,6 +251,31 @@ TEST_F(hostile, H07_indirect_after_others)
 	EXPECT_ALIVE();
 }
 
+TEST_F(hostile, H07_indirect_without_the_feature)
+{
+	const struct dev_options options = {
+		.queues = 2, .queue_size = SIZE, .direct = true,
+		.without = BIT_ULL(VIRTIO_RING_F_INDIRECT_DESC),
+	};
+
+	dev_close(&self->dev);
+	ASSERT_EQ(0, dev_run(&self->dev, self->backend, &options));
+	blk_init(&self->request, &self->dev.guest);
+	blk_init(&self->other, &self->dev.guest);
+	self->table = guest_alloc(&self->dev.guest, 4096, GUEST_PAGE);
+	self->data = guest_alloc(&self->dev.guest, MIB, GUEST_PAGE);
+	memset(self->data, 0x33, SECTOR);
+
+	prepare(self, VIRTIO_BLK_T_IN, 0);
+	ENTRY(0, HEADER, 16, NEXT, 1);
+	ENTRY(1, DATA, SECTOR, NEXT | WRITE, 2);
+	ENTRY(2, STATUS, 1, WRITE, 0);
+	DESC(0, TABLE, 48, INDIRECT, 0);
+	EXPECT_IOERR(0);
+	EXPECT_TRUE(all_bytes_are(self->data, SECTOR, 0x33));
+	EXPECT_ALIVE();
+}
+
 TEST_F(hostile, H07_indirect_not_mapped)
 {
 	static const uint64_t bad[] = { 1ULL << 40, ~0ULL, ~0ULL - 47 };
@@ -419,6 +446,46 @@ TEST_F(hostile, H10_edits_under_the_device)
 		ASSERT_EQ(0, dev_start(&self->dev));
 	}
 	mischief_stop(&mischief);
+	EXPECT_ALIVE();
+}
+
+/* The sector is on the disk and behind its end, and back again, all the time. */
+static void flip_sector(FIXTURE_DATA(hostile) *self, unsigned int turn)
+{
+	volatile struct virtio_blk_outhdr *header = self->request.header;
+	unsigned int i;
+
+	(void)turn;
+	for (i = 0; i < 1000; i++) {
+		header->sector = htole64(MIB / SECTOR);
+		header->sector = 0;
+	}
+}
+
+TEST_F(hostile, H10_sector_flips_between_check_and_use)
+{
+	struct mischief mischief = { .self = self, .act = flip_sector };
+	unsigned int i, good = 0, bad = 0;
+	struct stat stat;
+
+	prepare(self, VIRTIO_BLK_T_OUT, 0);
+	DESC(0, HEADER, 16, NEXT, 1);
+	DESC(1, DATA, SECTOR, NEXT, 2);
+	DESC(2, STATUS, 1, WRITE, 0);
+	ASSERT_EQ(0, mischief_start(&mischief));
+	for (i = 0; i < 20000; i++) {
+		*self->request.status = BLK_NO_STATUS;
+		ASSERT_EQ(1, offer(self, 0));
+		if (*self->request.status == VIRTIO_BLK_S_OK)
+			good++;
+		else
+			bad++;
+	}
+	mischief_stop(&mischief);
+	TH_LOG("%u written, %u refused", good, bad);
+	/* What was written behind the end would have made the disk longer. */
+	ASSERT_EQ(0, fstat(self->backend, &stat));
+	EXPECT_EQ(MIB, stat.st_size);
 	EXPECT_ALIVE();
 }
 
