@@ -6,13 +6,12 @@
 void vpin_rig_see(struct vpin_rig *rig, struct vpin_snap *snap)
 {
 	struct vpin_dev *dev = rig->dev;
-	unsigned int i;
 
 	mutex_lock(&dev->lock);
-	vpin_snap_put(dev->mem.snap);
-	dev->mem.snap = vpin_snap_get(snap);
-	for (i = 0; i < dev->nr_vqs; i++)
-		KUNIT_EXPECT_EQ(rig->test, vpin_vq_refresh(&dev->vqs[i], snap), 0);
+	mutex_lock(&dev->mem.lock);
+	KUNIT_EXPECT_EQ(rig->test,
+			vpin_mem_publish(&dev->mem, vpin_snap_get(snap)), 0);
+	mutex_unlock(&dev->mem.lock);
 	mutex_unlock(&dev->lock);
 }
 

@@ -45,6 +45,8 @@ struct vpin_desc {
  * struct vpin_desc_table - a descriptor table in guest memory
  * @base_addr: GPA of descriptor 0
  * @size: number of descriptors
+ * @chain_max: descriptors that a chain may have which begins here, @size or more:
+ *	no more than @size of them here, but any number in an indirect table
  * @snap: the address space that the table and its buffers are in
  * @linear: kernel address of descriptor 0, if all that @mask reaches is one piece
  *	there; else NULL, and each descriptor is translated
@@ -58,6 +60,7 @@ struct vpin_desc {
 struct vpin_desc_table {
 	u64 base_addr;
 	u32 size;
+	u32 chain_max;
 	struct vpin_snap *snap;
 	const struct vring_desc *linear;
 	u32 nr_linear;
@@ -209,7 +212,7 @@ int vpin_chain_enter(struct vpin_desc_table *indirect, struct vpin_snap *snap,
 static __always_inline int vpin_chain_step(struct vpin_chain_iter *iter,
 					   struct vpin_desc *desc)
 {
-	u32 index = iter->next, writable;
+	u32 index = iter->next, writable, more;
 	int ret;
 
 	if (!(iter->flags & VRING_DESC_F_NEXT))
@@ -234,10 +237,11 @@ again:
 				       iter->hint, desc->addr, desc->len);
 		if (ret < 0)
 			return ret;
+		more = iter->table->chain_max - iter->table->size;
 		iter->table = iter->indirect;
 		iter->indirect = NULL;
 		/* The table is in place of this descriptor. */
-		iter->left = min(iter->left + 1, iter->table->size);
+		iter->left = min(iter->left + 1 + more, iter->table->size);
 		index = 0;
 		goto again;
 	}
@@ -273,7 +277,8 @@ static inline bool vpin_desc_wraps(const struct vpin_desc *desc)
  *  -ENODEV	the table is not bound
  *  -EINVAL	an index out of range, readable after writable, or an indirect
  *		table that VIRTIO forbids
- *  -ELOOP	longer than the ring or the indirect table
+ *  -ELOOP	longer than the ring's table or the indirect one, or than the
+ *		ring's @chain_max
  *  -EFAULT	a table is not mapped, or a buffer wraps the address space
  *  -EMSGSIZE	at the end: the lengths sum to more than 2^32-1
  */
@@ -339,7 +344,7 @@ static __always_inline int vpin_chain_next_buf(struct vpin_chain_iter *iter,
 /**
  * struct vpin_chain - a chain that was walked: copies of its descriptors
  * @bufs: the caller's array; buffers without a byte are left out
- * @max: length of @bufs; a ring's size is always enough
+ * @max: length of @bufs; the ring's table's @chain_max is always enough
  * @nr: buffers; the readable ones come first
  * @nr_readable: how many of them the device reads
  * @readable: bytes that the device reads
@@ -359,6 +364,7 @@ struct vpin_chain {
 int vpin_chain_walk(struct vpin_chain *chain,
 		    const struct vpin_desc_table *table, struct vpin_hint *hint,
 		    u16 head, bool allow_indirect);
+u8 *vpin_chain_salvage(const struct vpin_desc_table *table, u16 head);
 
 /**
  * struct vpin_cursor - a place in the bytes of one half of a chain

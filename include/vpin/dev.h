@@ -41,7 +41,8 @@ struct dentry;
  *	how many it took, or so many if it stopped for another reason and there
  *	may be more.  On the worker.
  * @vq_refuse: a chain cannot be served, @last is the last byte of it that the
- *	device may write: says so there.  On the worker.
+ *	device may write: says so there.  One that has no such byte breaks the
+ *	queue.  NULL if a used length of 0 says it all.  On the worker.
  * @vq_end: an in-flight request (vpin_vq_complete()) ended: finishes it, sets
  *	its @len.  Returns false if the type has sent it on its way again.  On
  *	the worker.
@@ -99,6 +100,8 @@ struct vpin_hire {
  * @queue_size: largest ring, in descriptors
  * @chain_max: descriptors that a chain may have whatever its ring's size; the
  *	type's to set
+ * @may_have_holes: it starts though part of the guest's memory could not be
+ *	pinned
  * @has_nice: its workers are as nice as @nice, not as the owner
  * @nice: -20 to 19
  * @owned: there is an owner
@@ -130,6 +133,7 @@ struct vpin_dev {
 	u32 config_size;
 	u16 queue_size;
 	u16 chain_max;
+	bool may_have_holes;
 	bool has_nice;
 	s8 nice;
 	bool owned;

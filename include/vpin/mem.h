@@ -6,8 +6,10 @@
  * An address space is a chain of snapshots.  A change makes a new snapshot
  * that shares the unchanged pins, and publishes it; who holds an older one
  * keeps its pages pinned until he drops it.  Between vpin_mem_batch_begin()
- * and vpin_mem_batch_end() changes gather in a snapshot of their own that
- * readers do not see.
+ * and vpin_mem_batch_end() changes gather in a batch that readers do not see.
+ *
+ * A change is done as a whole or not at all: all that can fail comes before it
+ * is published.
  */
 #ifndef _VPIN_MEM_H
 #define _VPIN_MEM_H
@@ -19,22 +21,42 @@
 /* Most ranges of one address space; bounds what a VMM makes us allocate. */
 #define VPIN_MEM_RANGES_MAX	65536
 
+struct vpin_batch;
+struct vpin_mem;
+
+/**
+ * struct vpin_mem_ops - for who has to follow what an address space becomes
+ * @prepare: @next will be published: makes what it takes to see it.  Returns 0
+ *	or an errno, and then the change does not happen.
+ * @commit: @next, which was prepared for, has been published
+ *
+ * Both with the address space locked.
+ */
+struct vpin_mem_ops {
+	int (*prepare)(struct vpin_mem *mem, struct vpin_snap *next);
+	void (*commit)(struct vpin_mem *mem);
+};
+
 /**
  * struct vpin_mem - a guest's address space
  * @lock: serialises changes; guards all fields
+ * @ops: who follows; NULL if nobody does
  * @mm: the owner, charged for pinned pages; NULL before vpin_mem_bind()
  * @snap: what readers get
- * @batch: what the open batch has made of it; NULL if none is open
- * @outgoing: pages that the open batch unmapped, and readers hold until it ends
- * @credit: of those, how many the owner is not charged for meanwhile
+ * @batch: changes of it that the open batch gathers; NULL if none is open
+ * @lost: maps failed that no snapshot remembers: see vpin_mem_has_holes()
+ * @lost_first: first GPA of these
+ * @lost_last: last GPA of them
  */
 struct vpin_mem {
 	struct mutex lock;
+	const struct vpin_mem_ops *ops;
 	struct mm_struct *mm;
 	struct vpin_snap *snap;
-	struct vpin_snap *batch;
-	unsigned long outgoing;
-	unsigned long credit;
+	struct vpin_batch *batch;
+	bool lost;
+	u64 lost_first;
+	u64 lost_last;
 };
 
 int vpin_mem_init(struct vpin_mem *mem);
@@ -47,6 +69,7 @@ int vpin_mem_unmap(struct vpin_mem *mem, u64 gpa, u64 size);
 int vpin_mem_batch_begin(struct vpin_mem *mem);
 int vpin_mem_batch_end(struct vpin_mem *mem);
 int vpin_mem_forgive(struct vpin_mem *mem);
+bool vpin_mem_has_holes(struct vpin_mem *mem);
 
 struct vpin_snap *vpin_mem_snap(struct vpin_mem *mem);
 
@@ -91,14 +114,25 @@ struct vpin_pin *vpin_pin_create(struct mm_struct *mm, u64 uaddr, u64 size,
 				 bool writable);
 void vpin_pin_put(struct vpin_pin *pin);
 struct vpin_snap *vpin_snap_empty(void);
-bool vpin_mem_owned(const struct vpin_mem *mem);
-unsigned long vpin_mem_credit_take(struct vpin_mem *mem, unsigned long nr);
-void vpin_mem_credit_return(struct vpin_mem *mem, unsigned long nr);
-void vpin_mem_batch_count(struct vpin_mem *mem, u64 first, u64 last,
-			  unsigned long *outgoing, unsigned long *fresh);
+struct vpin_snap *vpin_snap_alloc(u32 nr);
+void vpin_snap_set(struct vpin_snap *snap, u32 i,
+		   const struct vpin_range *range);
+void vpin_snap_fill(struct vpin_snap *snap, const struct vpin_range *range);
 struct vpin_snap *vpin_snap_insert(const struct vpin_snap *old,
 				   const struct vpin_range *range);
 struct vpin_snap *vpin_snap_remove(const struct vpin_snap *old, u64 first,
 				   u64 last, bool only_failed);
+bool vpin_snap_overlaps(const struct vpin_snap *snap, u64 first, u64 last);
+
+bool vpin_mem_owned(const struct vpin_mem *mem);
+int vpin_mem_publish(struct vpin_mem *mem, struct vpin_snap *next);
+int vpin_mem_pin(struct vpin_mem *mem, struct vpin_range *range, u64 uaddr,
+		 u32 perm);
+int vpin_batch_map(struct vpin_mem *mem, struct vpin_range *range, u64 uaddr);
+bool vpin_batch_has(const struct vpin_mem *mem, u64 gpa);
+void vpin_batch_unmap(struct vpin_mem *mem, u64 first, u64 last);
+void vpin_batch_forgive(struct vpin_mem *mem);
+void vpin_batch_forgiven(struct vpin_mem *mem, const struct vpin_snap *old);
+void vpin_batch_free(struct vpin_mem *mem);
 
 #endif /* _VPIN_MEM_H */

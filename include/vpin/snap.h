@@ -11,12 +11,18 @@
  *   snapshot	a sorted array of ranges that never changes once published
  *   chunk	2 MiB of user addresses, as much as a huge page holds
  *   hint	a reader's memory of its last hits; wrong hints cost time only
+ *
+ * A processor may use a guest's address before it knows that the address was
+ * out of range.  So what is computed from one is masked: an offset into a hit,
+ * whose address is then NULL, and an offset into a pin, which is then its start.
+ * A length needs no mask: only what a chain's first bytes are is loaded at once.
  */
 #ifndef _VPIN_SNAP_H
 #define _VPIN_SNAP_H
 
 #include <linux/build_bug.h>
 #include <linux/mm.h>
+#include <linux/nospec.h>
 #include <linux/refcount.h>
 #include <linux/types.h>
 
@@ -91,13 +97,13 @@ struct vpin_snap {
 /**
  * struct vpin_hit - GPAs whose bytes lie next to each other, and may be read
  * @first: first GPA
- * @span: last GPA, counted from @first
+ * @size: bytes; 0 for a place that knows nothing
  * @addr: kernel address of the byte at @first
  * @denied: VPIN_PERM_WRITE if they may not be written, else 0
  */
 struct vpin_hit {
 	u64 first;
-	u64 span;
+	u64 size;
 	void *addr;
 	u16 denied;
 };
@@ -174,17 +180,28 @@ static __always_inline struct vpin_hit *vpin_hint_near(struct vpin_hint *hint,
 	return vpin_hint_place(hint->near, gpa, PAGE_SHIFT - VPIN_HIT_SHIFT);
 }
 
+/*
+ * Where @hit says that the byte @offset of it is; NULL if it has no such byte,
+ * for a processor that guesses as well.
+ */
+static __always_inline void *vpin_hit_at(const struct vpin_hit *hit, u64 offset)
+{
+	return (void *)((unsigned long)(hit->addr + offset) &
+			array_index_mask_nospec(offset, hit->size));
+}
+
 /* What @hit knows of @gpa, and how much of @len; NULL if nothing. */
 static __always_inline void *vpin_hit_resolve(const struct vpin_hit *hit,
 					      u64 gpa, u64 *len, u32 perm)
 {
-	u64 offset = gpa - hit->first, room = hit->span - offset;
+	u64 offset = gpa - hit->first;
+	void *addr = vpin_hit_at(hit, offset);
 
-	if (offset > hit->span || hit->denied & perm)
+	if (!addr || hit->denied & perm)
 		return NULL;
-	if (unlikely(*len - 1 > room))
-		*len = room + 1;
-	return hit->addr + offset;
+	if (unlikely(*len > hit->size - offset))
+		*len = hit->size - offset;
+	return addr;
 }
 
 /* Whether @hit knows all of @len bytes; then @addr is where they are. */
@@ -193,11 +210,11 @@ static __always_inline bool vpin_hit_find(const struct vpin_hit *hit, u64 gpa,
 {
 	u64 offset = gpa - hit->first;
 
-	/* No span is so long that the sum could wrap. */
-	if (unlikely(offset > hit->span || offset + len - 1 > hit->span ||
+	/* No hit is so long that the sum could wrap. */
+	if (unlikely(offset >= hit->size || offset + len > hit->size ||
 		     hit->denied & perm))
 		return false;
-	*addr = hit->addr + offset;
+	*addr = vpin_hit_at(hit, offset);
 	return true;
 }
 

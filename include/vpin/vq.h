@@ -106,6 +106,7 @@ struct vpin_untold {
  * @running: between start and stop
  * @worker: serves the queue; its device's, and the same once it was started
  * @work: its item
+ * @next_view: what becomes @view when memory has changed
  * @idle: woken when a draining queue has nothing in flight any more
  * @priv: the device type's own
  * @untold: what ended while there was no ring to tell it in, for @num of them;
@@ -120,7 +121,7 @@ struct vpin_untold {
  * @table: its descriptor area as a table
  * @view: current view; NULL while the ring is not mapped: the queue waits
  * @hint: what it remembers of translations
- * @chain: the chain at hand, with room for @num buffers
+ * @chain: the chain at hand, with room for the longest that there may be
  * @poll_ns: how long the next busy polling is
  * @slept_at: when the last one found nothing, in ns of ktime_get(); 0 if a turn
  *	has been since
@@ -153,6 +154,7 @@ struct vpin_vq {
 	struct vpin_kick kick;
 	struct vpin_worker *worker;
 	struct vpin_work work;
+	struct vpin_view *next_view;
 	wait_queue_head_t idle;
 
 	/* Running: the worker's. */
@@ -202,11 +204,14 @@ void vpin_vq_drain(struct vpin_vq *vq);
 bool vpin_vq_is_drained(const struct vpin_vq *vq);
 void vpin_vq_end(struct vpin_vq *vq);
 void vpin_vq_forget(struct vpin_vq *vq);
-int vpin_vq_refresh(struct vpin_vq *vq, struct vpin_snap *snap);
+int vpin_vq_prepare(struct vpin_vq *vq, struct vpin_snap *snap);
+void vpin_vq_unprepare(struct vpin_vq *vq);
+void vpin_vq_see(struct vpin_vq *vq);
 
 /* For a device type, on the worker; vpin_vq_complete() from any context. */
 int vpin_vq_take(struct vpin_vq *vq, u16 *head);
 void vpin_vq_return(struct vpin_vq *vq, u16 head, u32 len);
+void vpin_vq_give_up(struct vpin_vq *vq, u16 head, const char *why);
 void vpin_vq_begin(struct vpin_vq *vq, struct vpin_req *req, u16 head);
 void vpin_vq_complete(struct vpin_req *req);
 

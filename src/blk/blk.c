@@ -44,6 +44,8 @@ static int vpin_blk_attach(struct vpin_dev *dev, const struct vpin_attach *args,
 		goto err;
 
 	dev->priv = blk;
+	/* Header and status beside the data: QEMU takes as much. */
+	dev->chain_max = VPIN_BLK_SEG_MAX + 2;
 	vpin_blk_config_init(dev, blk);
 	return 0;
 
@@ -150,6 +152,11 @@ static unsigned int vpin_blk_vq_run(struct vpin_vq *vq, unsigned int budget)
 	return nr;
 }
 
+static void vpin_blk_vq_refuse(struct vpin_vq *vq, u8 *last)
+{
+	*last = VIRTIO_BLK_S_IOERR;
+}
+
 static bool vpin_blk_vq_end(struct vpin_vq *vq, struct vpin_req *vreq)
 {
 	struct vpin_blk_req *req = container_of(vreq, struct vpin_blk_req, req);
@@ -179,6 +186,7 @@ const struct vpin_dev_type vpin_blk_type = {
 	.vq_start = vpin_blk_vq_start,
 	.vq_stop = vpin_blk_vq_stop,
 	.vq_run = vpin_blk_vq_run,
+	.vq_refuse = vpin_blk_vq_refuse,
 	.vq_end = vpin_blk_vq_end,
 	.vq_poll = vpin_blk_bdev_poll,
 };

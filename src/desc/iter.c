@@ -5,7 +5,8 @@
  *
  * It guarantees of the descriptors that it hands out:
  *  - each was read from guest memory once, and is a copy;
- *  - there are at most as many as the ring has entries, so it ends;
+ *  - there are at most as many as the ring's table allows, and in each table
+ *    at most as many as it has, so it ends;
  *  - all readable ones come before the first writable one (VIRTIO 1.2,
  *    2.7.4.2);
  *  - none wraps the address space, and if the walk ends without an error their

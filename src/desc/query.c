@@ -6,7 +6,8 @@
  * the copy.  Who asks two of these about a chain that a guest can write gets
  * two answers that need not agree.
  *
- * Indirect tables are followed.
+ * Indirect tables are followed.  A chain has at most as many descriptors as its
+ * ring, wherever they are, unless the table's @chain_max says otherwise.
  */
 #include <linux/errno.h>
 #include <linux/virtio_ids.h>

@@ -12,7 +12,7 @@
  * @snap: the address space, held for as long as the table is used
  * @hint: what the reader remembers of translations, or NULL
  * @base_addr: GPA of descriptor 0; an indirect table's may be any
- * @size: descriptors, 1 to VPIN_TABLE_MAX
+ * @size: descriptors, 1 to VPIN_TABLE_MAX; as many as a chain may have
  */
 void vpin_desc_table_set(struct vpin_desc_table *table, struct vpin_snap *snap,
 			 struct vpin_hint *hint, u64 base_addr, u32 size)
@@ -22,6 +22,7 @@ void vpin_desc_table_set(struct vpin_desc_table *table, struct vpin_snap *snap,
 
 	table->base_addr = base_addr;
 	table->size = size;
+	table->chain_max = size;
 	table->snap = snap;
 	table->linear = vpin_snap_resolve(snap, hint, base_addr, &len,
 					  VPIN_PERM_READ);
@@ -37,7 +38,8 @@ void vpin_desc_table_set(struct vpin_desc_table *table, struct vpin_snap *snap,
  * @snap: the address space; the table takes a reference
  * @base_addr: GPA of descriptor 0, a multiple of 16 (VIRTIO 1.2, 2.7); 0 is an
  *	address like any other
- * @size: descriptors, 1 to VPIN_TABLE_MAX
+ * @size: descriptors, 1 to VPIN_TABLE_MAX; so many a chain may have, too,
+ *	wherever they are
  *
  * Return: 0, or, and then the table is not bound,
  *  -ENODEV	no address space

@@ -17,6 +17,40 @@
 
 static DEFINE_IDA(vpin_dev_ids);
 
+/* Makes what the queues that run need to see what memory will be. */
+static int vpin_dev_prepare(struct vpin_mem *mem, struct vpin_snap *next)
+{
+	struct vpin_dev *dev = container_of(mem, struct vpin_dev, mem);
+	unsigned int i;
+	int ret;
+
+	lockdep_assert_held(&dev->lock);
+	for (i = 0; i < dev->nr_vqs; i++) {
+		ret = vpin_vq_prepare(&dev->vqs[i], next);
+		if (ret) {
+			while (i--)
+				vpin_vq_unprepare(&dev->vqs[i]);
+			return ret;
+		}
+	}
+	return 0;
+}
+
+/* Lets the queues that run see what memory is now. */
+static void vpin_dev_commit(struct vpin_mem *mem)
+{
+	struct vpin_dev *dev = container_of(mem, struct vpin_dev, mem);
+	unsigned int i;
+
+	for (i = 0; i < dev->nr_vqs; i++)
+		vpin_vq_see(&dev->vqs[i]);
+}
+
+static const struct vpin_mem_ops vpin_dev_mem_ops = {
+	.prepare = vpin_dev_prepare,
+	.commit = vpin_dev_commit,
+};
+
 /**
  * vpin_dev_create - a device of a type, served from a backend
  * @type: the type
@@ -42,6 +76,7 @@ struct vpin_dev *vpin_dev_create(const struct vpin_dev_type *type,
 	dev->queue_size = args->queue_size;
 	dev->has_nice = args->flags & VPIN_ATTACH_NICE;
 	dev->nice = args->nice;
+	dev->may_have_holes = args->flags & VPIN_ATTACH_HOLES;
 	dev->nr_vqs = args->num_queues;
 
 	ret = vpin_dev_init_owner(dev, args->num_workers ?: dev->nr_vqs);
@@ -63,6 +98,7 @@ struct vpin_dev *vpin_dev_create(const struct vpin_dev_type *type,
 	ret = vpin_mem_init(&dev->mem);
 	if (ret)
 		goto err_id;
+	dev->mem.ops = &vpin_dev_mem_ops;
 	dev->blocking = vpin_blocking_create(backend->f_cred);
 	ret = PTR_ERR_OR_ZERO(dev->blocking);
 	if (ret)
@@ -178,14 +214,11 @@ u8 vpin_dev_get_status(struct vpin_dev *dev)
 
 static int vpin_dev_start(struct vpin_dev *dev)
 {
-	struct vpin_snap *snap = vpin_mem_snap(&dev->mem);
-	bool holes = snap->nr_failed;
 	unsigned int i;
 	int ret;
 
-	vpin_snap_put(snap);
-	if (holes) {
-		vpin_dev_notice(dev, "will not start: part of the guest's memory could not be pinned\n");
+	if (!dev->may_have_holes && vpin_mem_has_holes(&dev->mem)) {
+		vpin_dev_notice(dev, "will not start: part of the guest's memory could not be pinned; VPIN_ATTACH_HOLES does without\n");
 		return -EFAULT;
 	}
 
@@ -297,20 +330,6 @@ void vpin_dev_fail(struct vpin_dev *dev)
 	vpin_dev_signal_config(dev);
 }
 
-/* Lets the queues that run see what memory is now. */
-static int vpin_dev_refresh(struct vpin_dev *dev)
-{
-	struct vpin_snap *snap = vpin_mem_snap(&dev->mem);
-	unsigned int i;
-	int ret = 0;
-
-	lockdep_assert_held(&dev->lock);
-	for (i = 0; i < dev->nr_vqs; i++)
-		ret = vpin_vq_refresh(&dev->vqs[i], snap) ?: ret;
-	vpin_snap_put(snap);
-	return ret;
-}
-
 /**
  * vpin_dev_map - vpin_mem_map() for a device whose queues may run
  * @dev: the device
@@ -329,9 +348,8 @@ int vpin_dev_map(struct vpin_dev *dev, u64 gpa, u64 size, u64 uaddr, u32 perm)
 		vpin_dev_notice(dev, "cannot map %#llx bytes at %#llx (%d)%s\n",
 				size, gpa, ret,
 				ret == -ENOMEM ? ": is RLIMIT_MEMLOCK large enough?" : "");
-		return ret;
 	}
-	return vpin_dev_refresh(dev);
+	return ret;
 }
 
 /**
@@ -347,11 +365,11 @@ int vpin_dev_map(struct vpin_dev *dev, u64 gpa, u64 size, u64 uaddr, u32 perm)
  */
 int vpin_dev_unmap(struct vpin_dev *dev, u64 gpa, u64 size)
 {
-	return vpin_mem_unmap(&dev->mem, gpa, size) ?: vpin_dev_refresh(dev);
+	return vpin_mem_unmap(&dev->mem, gpa, size);
 }
 
 /* vpin_mem_batch_end() for a device whose queues may run. */
 int vpin_dev_batch_end(struct vpin_dev *dev)
 {
-	return vpin_mem_batch_end(&dev->mem) ?: vpin_dev_refresh(dev);
+	return vpin_mem_batch_end(&dev->mem);
 }

@@ -10,6 +10,7 @@
  * them in.
  */
 #include <linux/err.h>
+#include <linux/minmax.h>
 #include <linux/slab.h>
 #include <vpin/dev.h>
 
@@ -45,6 +46,7 @@ static void vpin_vq_set_view(struct vpin_vq *vq, struct vpin_view *view)
 	vq->table = (struct vpin_desc_table) {
 		.base_addr = vq->desc_addr,
 		.size = vq->num,
+		.chain_max = vq->chain.max,
 		.snap = view->snap,
 		.linear = view->desc.addr,
 		.nr_linear = vq->num,
@@ -71,8 +73,8 @@ static void vpin_vq_free(struct vpin_vq *vq)
 /* Allocates what a running queue needs, but for the device type's. */
 static int vpin_vq_alloc(struct vpin_vq *vq)
 {
-	vq->chain.max = vq->num;
-	vq->chain.bufs = kvmalloc_array(vq->num, sizeof(*vq->chain.bufs),
+	vq->chain.max = max(vq->num, vq->dev->chain_max);
+	vq->chain.bufs = kvmalloc_array(vq->chain.max, sizeof(*vq->chain.bufs),
 					GFP_KERNEL_ACCOUNT);
 	if (!vq->untold)
 		vq->untold = kvmalloc_array(vq->num, sizeof(*vq->untold),
@@ -293,49 +295,60 @@ void vpin_vq_forget(struct vpin_vq *vq)
 	vpin_vq_free(vq);
 }
 
-struct vpin_vq_refresh {
-	struct vpin_vq *vq;
-	struct vpin_view *view;
-};
-
 static void vpin_vq_change_view(void *arg)
 {
-	struct vpin_vq_refresh *refresh = arg;
-	struct vpin_vq *vq = refresh->vq;
+	struct vpin_vq *vq = arg;
 
 	vpin_view_put(vq->view);
-	vpin_vq_set_view(vq, refresh->view);
+	vpin_vq_set_view(vq, vq->next_view);
+	vq->next_view = NULL;
 }
 
 /**
- * vpin_vq_refresh - lets a running queue see another snapshot
+ * vpin_vq_prepare - makes what a running queue needs to see another snapshot
  * @vq: the queue, running or not
  * @snap: the snapshot
  *
- * When it returns, the worker starts no access through the old one any more;
- * requests in flight keep it.  If the ring is not mapped in @snap the queue
- * waits for one in which it is.
+ * If the ring is not mapped in @snap the queue will wait for one in which it is.
  *
- * Return: 0, or -ENOMEM: the queue then waits as well.
+ * Return: 0; -ENOMEM: there is nothing to undo then.
  */
-int vpin_vq_refresh(struct vpin_vq *vq, struct vpin_snap *snap)
+int vpin_vq_prepare(struct vpin_vq *vq, struct vpin_snap *snap)
 {
-	struct vpin_vq_refresh refresh = { .vq = vq };
-	int ret = 0;
+	struct vpin_view *view;
 
 	lockdep_assert_held(&vq->dev->lock);
 	if (!vq->running)
 		return 0;
+	view = vpin_view_create(vq, snap);
+	if (!IS_ERR(view))
+		vq->next_view = view;
+	else if (PTR_ERR(view) != -EFAULT)
+		return PTR_ERR(view);
+	return 0;
+}
 
-	refresh.view = vpin_view_create(vq, snap);
-	if (IS_ERR(refresh.view)) {
-		if (PTR_ERR(refresh.view) != -EFAULT)
-			ret = PTR_ERR(refresh.view);
-		refresh.view = NULL;
-	}
-	vpin_worker_call(vq->worker, vpin_vq_change_view, &refresh);
+/* Undoes vpin_vq_prepare(). */
+void vpin_vq_unprepare(struct vpin_vq *vq)
+{
+	vpin_view_put(vq->next_view);
+	vq->next_view = NULL;
+}
+
+/**
+ * vpin_vq_see - lets a running queue see the snapshot that it was prepared for
+ * @vq: the queue, running or not
+ *
+ * When it returns, the worker starts no access through the old one any more;
+ * requests in flight keep it.
+ */
+void vpin_vq_see(struct vpin_vq *vq)
+{
+	lockdep_assert_held(&vq->dev->lock);
+	if (!vq->running)
+		return;
+	vpin_worker_call(vq->worker, vpin_vq_change_view, vq);
 	vpin_worker_queue(vq->worker, &vq->work);
-	return ret;
 }
 
 /**

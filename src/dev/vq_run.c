@@ -23,19 +23,55 @@ static void vpin_vq_break(struct vpin_vq *vq, const char *why)
 }
 
 /**
+ * vpin_vq_give_up - gives back a chain that has no room for an answer
+ * @vq: the queue; it is broken then, as its driver is
+ * @head: as taken
+ * @why: for the log
+ */
+void vpin_vq_give_up(struct vpin_vq *vq, u16 head, const char *why)
+{
+	vpin_vq_return(vq, head, 0);
+	vpin_vq_break(vq, why);
+}
+
+/*
+ * Gives back a chain that cannot be walked.  Who looks at more than the used
+ * length finds the type's refusal in its last byte.
+ */
+static noinline void vpin_vq_refuse(struct vpin_vq *vq, u16 head)
+{
+	const struct vpin_dev_type *type = vq->dev->type;
+	u8 *last;
+
+	if (!type->vq_refuse) {
+		vpin_vq_return(vq, head, 0);
+		return;
+	}
+	last = vpin_chain_salvage(&vq->table, head);
+	if (!last) {
+		vpin_vq_give_up(vq, head, "a malformed chain has no byte for an answer");
+		return;
+	}
+	type->vq_refuse(vq, last);
+	vpin_vq_return(vq, head, 1);
+}
+
+/**
  * vpin_vq_take - takes and walks the next chain
  * @vq: the queue; the chain is in @vq->chain until the next call
  * @head: out: what to return it with
  *
  * Return: 1 with a chain; 0 if there is none, or the ring broke; the walk's
- * error for a malformed chain, which has been given back to the driver with a
- * used length of 0 and counts as one of the budget.
+ * error for a malformed chain, which has been refused and given back to the
+ * driver and counts as one of the budget.
  */
 int vpin_vq_take(struct vpin_vq *vq, u16 *head)
 {
 	bool indirect = vpin_dev_has(vq->dev, VIRTIO_RING_F_INDIRECT_DESC);
 	int ret;
 
+	if (unlikely(vq->broken))
+		return 0;
 	ret = vpin_ring_take(&vq->ring, head);
 	if (unlikely(ret < 0))
 		vpin_vq_break(vq, "the driver's ring index or entry is out of range");
@@ -51,7 +87,7 @@ int vpin_vq_take(struct vpin_vq *vq, u16 *head)
 	vq->nr_bad_chains++;
 	vpin_dev_notice(vq->dev, "queue %u: chain at %u is malformed (%d)\n",
 			vq->index, *head, ret);
-	vpin_vq_return(vq, *head, 0);
+	vpin_vq_refuse(vq, *head);
 	return ret;
 }
 

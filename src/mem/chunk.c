@@ -8,6 +8,7 @@
  * way a page is found in constant time.
  */
 #include <linux/errno.h>
+#include <linux/nospec.h>
 #include <linux/overflow.h>
 #include <linux/slab.h>
 #include <linux/string.h>
@@ -98,9 +99,13 @@ int vpin_pin_set_chunk(struct vpin_pin *pin, unsigned long i,
 static void *vpin_pin_at(const struct vpin_pin *pin, u64 offset, u64 *before,
 			 u64 *after)
 {
-	unsigned long chunk = pin->chunks[offset / VPIN_CHUNK_SIZE];
-	unsigned long at = offset % VPIN_CHUNK_SIZE;
+	u64 start = (u64)pin->skip << PAGE_SHIFT;
+	unsigned long chunk, at;
 
+	offset = start + array_index_nospec(offset - start,
+					    pin->nr_pages << PAGE_SHIFT);
+	chunk = pin->chunks[offset / VPIN_CHUNK_SIZE];
+	at = offset % VPIN_CHUNK_SIZE;
 	if (!(chunk & VPIN_CHUNK_ARRAY)) {
 		*before = at;
 		*after = VPIN_CHUNK_SIZE - at;

@@ -19,11 +19,11 @@ int vpin_mem_init(struct vpin_mem *mem)
 	if (IS_ERR(snap))
 		return PTR_ERR(snap);
 	mutex_init(&mem->lock);
+	mem->ops = NULL;
 	mem->mm = NULL;
 	mem->snap = snap;
 	mem->batch = NULL;
-	mem->outgoing = 0;
-	mem->credit = 0;
+	mem->lost = false;
 	return 0;
 }
 
@@ -73,41 +73,110 @@ bool vpin_mem_is_owner(struct vpin_mem *mem)
 	return ret;
 }
 
-/* What the next change starts from. */
-static struct vpin_snap *vpin_mem_latest(struct vpin_mem *mem)
+/**
+ * vpin_mem_publish - makes a snapshot the one that readers get
+ * @mem: the address space, locked
+ * @next: the snapshot; its reference goes to the address space, or is dropped
+ *
+ * Return: 0, or what the one who follows says: then all is as before.
+ */
+int vpin_mem_publish(struct vpin_mem *mem, struct vpin_snap *next)
 {
-	lockdep_assert_held(&mem->lock);
-	return mem->batch ?: mem->snap;
-}
+	struct vpin_snap *old = mem->snap;
+	int ret;
 
-/* Puts a snapshot in place of another. */
-static int vpin_mem_replace(struct vpin_snap **slot, struct vpin_snap *new)
-{
-	if (IS_ERR(new))
-		return PTR_ERR(new);
-	vpin_snap_put(*slot);
-	*slot = new;
+	lockdep_assert_held(&mem->lock);
+	if (mem->ops) {
+		ret = mem->ops->prepare(mem, next);
+		if (ret) {
+			vpin_snap_put(next);
+			return ret;
+		}
+	}
+	mem->snap = next;
+	if (mem->ops)
+		mem->ops->commit(mem);
+	vpin_snap_put(old);
 	return 0;
 }
 
-/* Makes @new the latest, in the batch if one is open, else for all to see. */
-static int vpin_mem_advance(struct vpin_mem *mem, struct vpin_snap *new)
+/**
+ * vpin_mem_pin - pins what a range is to be
+ * @mem: the address space, locked
+ * @range: the range; out: its pin, with a reference for the caller, and @perm
+ * @uaddr: the caller's address of it
+ * @perm: VPIN_PERM_*
+ *
+ * Return: 0 or vpin_pin_create()'s: @range is unchanged then.
+ */
+int vpin_mem_pin(struct vpin_mem *mem, struct vpin_range *range, u64 uaddr,
+		 u32 perm)
 {
+	struct vpin_pin *pin;
+
 	lockdep_assert_held(&mem->lock);
-	return vpin_mem_replace(mem->batch ? &mem->batch : &mem->snap, new);
+	pin = vpin_pin_create(mem->mm, uaddr, range->last - range->first + 1,
+			      perm & VPIN_PERM_WRITE);
+	if (IS_ERR(pin))
+		return PTR_ERR(pin);
+	range->pin = pin;
+	range->perm = perm;
+	return 0;
 }
 
-static int vpin_mem_insert(struct vpin_mem *mem, const struct vpin_range *range)
+/*
+ * Maps @range at once.  It has its place in the next snapshot before it is
+ * pinned, as one that failed: afterwards nothing but to see it can fail.
+ */
+static int vpin_mem_map_now(struct vpin_mem *mem, struct vpin_range *range,
+			    u64 uaddr)
 {
-	return vpin_mem_advance(mem,
-				vpin_snap_insert(vpin_mem_latest(mem), range));
+	struct vpin_snap *next, *cleaned = NULL;
+	u32 perm = range->perm;
+	int ret, published;
+
+	if (vpin_snap_overlaps(mem->snap, range->first, range->last))
+		return -EEXIST;
+	if (mem->snap->nr_failed) {
+		cleaned = vpin_snap_remove(mem->snap, range->first, range->last,
+					   true);
+		if (IS_ERR(cleaned))
+			return PTR_ERR(cleaned);
+	}
+	range->perm = 0;
+	next = vpin_snap_insert(cleaned ?: mem->snap, range);
+	vpin_snap_put(cleaned);
+	if (IS_ERR(next))
+		return PTR_ERR(next);
+
+	ret = vpin_mem_pin(mem, range, uaddr, perm);
+	if (!ret)
+		vpin_snap_fill(next, range);
+	vpin_pin_put(range->pin);
+	published = vpin_mem_publish(mem, next);
+	return published ?: ret;
 }
 
-static int vpin_mem_remove(struct vpin_mem *mem, u64 first, u64 last,
-			   bool only_failed)
+/* Whether a range that begins at @gpa is there, mapped or failed. */
+static bool vpin_mem_has(struct vpin_mem *mem, u64 gpa)
 {
-	return vpin_mem_advance(mem, vpin_snap_remove(vpin_mem_latest(mem),
-						      first, last, only_failed));
+	u32 i = vpin_snap_search(mem->snap, gpa);
+
+	if (mem->batch)
+		return vpin_batch_has(mem, gpa);
+	return i < mem->snap->nr && mem->snap->ranges[i].first == gpa;
+}
+
+/* Remembers what no snapshot does; what is repaired is forgotten. */
+static void vpin_mem_note(struct vpin_mem *mem, u64 first, u64 last, bool lost)
+{
+	if (lost) {
+		mem->lost_first = mem->lost ? min(mem->lost_first, first) : first;
+		mem->lost_last = mem->lost ? max(mem->lost_last, last) : last;
+		mem->lost = true;
+	} else if (first <= mem->lost_first && last >= mem->lost_last) {
+		mem->lost = false;
+	}
 }
 
 /**
@@ -118,8 +187,9 @@ static int vpin_mem_remove(struct vpin_mem *mem, u64 first, u64 last,
  * @uaddr: the caller's address of it, any alignment
  * @perm: VPIN_PERM_*, at least one
  *
- * A piece that cannot be pinned is remembered as failed, so that the device
- * can refuse to start on a memory with a hole: see vpin_mem_forgive().  A later
+ * What is wrong with the arguments is found before anything is pinned.  A piece
+ * that then cannot be mapped is remembered as failed, so that the device can
+ * refuse to start on a memory with a hole: see vpin_mem_has_holes().  A later
  * map or unmap of the same addresses repairs it.
  *
  * Return: 0, or
@@ -127,7 +197,7 @@ static int vpin_mem_remove(struct vpin_mem *mem, u64 first, u64 last,
  *  -EINVAL	size or permission is 0, or the piece wraps
  *  -EEXIST	it overlaps a mapped range
  *  -ENOSPC	too many ranges
- *  and vpin_pin_create()'s.
+ *  and vpin_pin_create()'s and those of the one who follows.
  */
 int vpin_mem_map(struct vpin_mem *mem, u64 gpa, u64 size, u64 uaddr, u32 perm)
 {
@@ -137,41 +207,29 @@ int vpin_mem_map(struct vpin_mem *mem, u64 gpa, u64 size, u64 uaddr, u32 perm)
 		.offset = uaddr % VPIN_CHUNK_SIZE,
 		.perm = perm,
 	};
-	unsigned long credit;
-	int ret;
+	int ret = -EPERM;
 
 	if (!size || range.last < gpa || !perm ||
 	    perm & ~(VPIN_PERM_READ | VPIN_PERM_WRITE))
 		return -EINVAL;
 
 	mutex_lock(&mem->lock);
-	ret = -EPERM;
-	if (!vpin_mem_owned(mem))
-		goto out;
-	if (vpin_mem_latest(mem)->nr_failed) {
-		ret = vpin_mem_remove(mem, range.first, range.last, true);
-		if (ret)
-			goto out;
+	if (vpin_mem_owned(mem)) {
+		ret = mem->batch ? vpin_batch_map(mem, &range, uaddr) :
+				   vpin_mem_map_now(mem, &range, uaddr);
+		if (ret != -EEXIST)
+			vpin_mem_note(mem, range.first, range.last,
+				      !vpin_mem_has(mem, range.first));
 	}
-
-	credit = vpin_mem_credit_take(mem, vpin_pin_count(uaddr, size));
-	range.pin = vpin_pin_create(mem->mm, uaddr, size,
-				    perm & VPIN_PERM_WRITE);
-	if (IS_ERR(range.pin)) {
-		vpin_mem_credit_return(mem, credit);
-		ret = PTR_ERR(range.pin);
-		range.pin = NULL;
-		/* Best effort: the caller has the error in any case. */
-		vpin_mem_insert(mem, &range);
-		goto out;
-	}
-	ret = vpin_mem_insert(mem, &range);
-	if (ret)
-		vpin_mem_credit_return(mem, credit);
-	vpin_pin_put(range.pin);
-out:
 	mutex_unlock(&mem->lock);
 	return ret;
+}
+
+static int vpin_mem_unmap_now(struct vpin_mem *mem, u64 first, u64 last)
+{
+	struct vpin_snap *next = vpin_snap_remove(mem->snap, first, last, false);
+
+	return IS_ERR(next) ? PTR_ERR(next) : vpin_mem_publish(mem, next);
 }
 
 /**
@@ -181,12 +239,12 @@ out:
  * @size: bytes; 0 touches nothing
  *
  * Return: 0, also where nothing was mapped; -EPERM if the caller is not the
- * owner; -EINVAL if the stretch wraps; -ENOMEM.
+ * owner; -EINVAL if the stretch wraps; -ENOMEM and those of the one who follows:
+ * nothing is unmapped then.
  */
 int vpin_mem_unmap(struct vpin_mem *mem, u64 gpa, u64 size)
 {
 	u64 last = gpa + (size - 1);
-	unsigned long outgoing = 0, fresh = 0;
 	int ret = 0;
 
 	if (size && last < gpa)
@@ -197,22 +255,27 @@ int vpin_mem_unmap(struct vpin_mem *mem, u64 gpa, u64 size)
 		ret = -EPERM;
 	} else if (size) {
 		if (mem->batch)
-			vpin_mem_batch_count(mem, gpa, last, &outgoing, &fresh);
-		ret = vpin_mem_remove(mem, gpa, last, false);
-		if (!ret) {
-			mem->outgoing += outgoing;
-			vpin_mem_credit_return(mem, min(fresh, mem->credit));
-		}
+			vpin_batch_unmap(mem, gpa, last);
+		else
+			ret = vpin_mem_unmap_now(mem, gpa, last);
+		if (!ret)
+			vpin_mem_note(mem, gpa, last, false);
 	}
 	mutex_unlock(&mem->lock);
 	return ret;
 }
 
-static int vpin_mem_forgive_in(struct vpin_snap **slot)
+/* The snapshot without the ranges that failed. */
+static int vpin_mem_forgive_now(struct vpin_mem *mem)
 {
-	if (!*slot || !(*slot)->nr_failed)
-		return 0;
-	return vpin_mem_replace(slot, vpin_snap_remove(*slot, 0, U64_MAX, true));
+	struct vpin_snap *old = vpin_snap_get(mem->snap);
+	struct vpin_snap *next = vpin_snap_remove(old, 0, U64_MAX, true);
+	int ret = IS_ERR(next) ? PTR_ERR(next) : vpin_mem_publish(mem, next);
+
+	if (!ret && mem->batch)
+		vpin_batch_forgiven(mem, old);
+	vpin_snap_put(old);
+	return ret;
 }
 
 /**
@@ -223,11 +286,33 @@ static int vpin_mem_forgive_in(struct vpin_snap **slot)
  */
 int vpin_mem_forgive(struct vpin_mem *mem)
 {
-	int ret;
+	int ret = 0;
 
 	mutex_lock(&mem->lock);
-	ret = vpin_mem_forgive_in(&mem->snap) ?:
-	      vpin_mem_forgive_in(&mem->batch);
+	mem->lost = false;
+	if (mem->batch)
+		vpin_batch_forgive(mem);
+	if (mem->snap->nr_failed)
+		ret = vpin_mem_forgive_now(mem);
+	mutex_unlock(&mem->lock);
+	return ret;
+}
+
+/**
+ * vpin_mem_has_holes - whether maps failed and were not repaired
+ * @mem: the address space
+ *
+ * What fails in a batch counts when the batch has ended, but for what could not
+ * even be remembered.
+ *
+ * Return: whether some did.
+ */
+bool vpin_mem_has_holes(struct vpin_mem *mem)
+{
+	bool ret;
+
+	mutex_lock(&mem->lock);
+	ret = mem->snap->nr_failed || mem->lost;
 	mutex_unlock(&mem->lock);
 	return ret;
 }
@@ -256,8 +341,7 @@ struct vpin_snap *vpin_mem_snap(struct vpin_mem *mem)
  */
 void vpin_mem_fini(struct vpin_mem *mem)
 {
-	vpin_mem_credit_return(mem, mem->credit);
-	vpin_snap_put(mem->batch);
+	vpin_batch_free(mem);
 	vpin_snap_put(mem->snap);
 	if (mem->mm)
 		mmdrop(mem->mm);

@@ -16,7 +16,8 @@
 
 static atomic64_t vpin_snap_ids = ATOMIC64_INIT(0);
 
-static struct vpin_snap *vpin_snap_alloc(u32 nr)
+/* Return: a snapshot with room for @nr ranges, or NULL. */
+struct vpin_snap *vpin_snap_alloc(u32 nr)
 {
 	struct vpin_snap *snap;
 
@@ -30,8 +31,8 @@ static struct vpin_snap *vpin_snap_alloc(u32 nr)
 }
 
 /* Puts @range into slot @i, with a reference of its own on the pin. */
-static void vpin_snap_set(struct vpin_snap *snap, u32 i,
-			  const struct vpin_range *range)
+void vpin_snap_set(struct vpin_snap *snap, u32 i,
+		   const struct vpin_range *range)
 {
 	snap->ranges[i] = *range;
 	snap->size += range->last - range->first + 1;
@@ -56,6 +57,34 @@ void vpin_snap_free(struct vpin_snap *snap)
 struct vpin_snap *vpin_snap_empty(void)
 {
 	return vpin_snap_alloc(0) ?: ERR_PTR(-ENOMEM);
+}
+
+/**
+ * vpin_snap_fill - gives a range its pin in a snapshot that nobody sees yet
+ * @snap: the snapshot; it has the range already, without
+ * @range: the range; the snapshot takes a reference on its pin
+ */
+void vpin_snap_fill(struct vpin_snap *snap, const struct vpin_range *range)
+{
+	struct vpin_range *slot =
+		&snap->ranges[vpin_snap_search(snap, range->first)];
+
+	refcount_inc(&range->pin->ref);
+	*slot = *range;
+	snap->nr_failed--;
+}
+
+/* Whether a byte of [@first, @last] is mapped; what failed is not. */
+bool vpin_snap_overlaps(const struct vpin_snap *snap, u64 first, u64 last)
+{
+	u32 i;
+
+	for (i = vpin_snap_search(snap, first);
+	     i < snap->nr && snap->ranges[i].first <= last; i++) {
+		if (snap->ranges[i].pin)
+			return true;
+	}
+	return false;
 }
 
 /**
@@ -150,11 +179,8 @@ void vpin_hint_init(struct vpin_hint *hint, const struct vpin_snap *snap)
 {
 	u64 average = snap->size / max(snap->nr, 1U);
 
-	/* Each place knows one GPA that has another place, and so none. */
 	memset(hint->far, 0, sizeof(hint->far));
 	memset(hint->near, 0, sizeof(hint->near));
-	hint->far[0].first = ~0ULL;
-	hint->near[0].first = ~0ULL;
 	hint->far_shift = clamp(ilog2(average | 1), PAGE_SHIFT,
 				VPIN_CHUNK_SHIFT) - VPIN_HIT_SHIFT;
 	hint->id = snap->id;
@@ -194,12 +220,12 @@ void *vpin_snap_translate(const struct vpin_snap *snap, struct vpin_hint *hint,
 
 	offset = gpa - range->first;
 	hit.addr = vpin_pin_around(range->pin, range->offset + offset, *len,
-				   &before, &hit.span);
+				   &before, &hit.size);
 	before = min(before, offset);
 	offset -= before;
 	hit.first = range->first + offset;
 	hit.addr -= before;
-	hit.span = min(hit.span + before - 1, range->last - hit.first);
+	hit.size = min(hit.size + before - 1, range->last - hit.first) + 1;
 	hit.denied = ~range->perm & VPIN_PERM_WRITE;
 	/* Nobody maps what may only be written: it is not worth a place. */
 	if (hint && range->perm & VPIN_PERM_READ) {
@@ -208,7 +234,7 @@ void *vpin_snap_translate(const struct vpin_snap *snap, struct vpin_hint *hint,
 		*vpin_hint_near(hint, gpa) = hit;
 	}
 
-	*len = min(*len, hit.span - before + 1);
+	*len = min(*len, hit.size - before);
 	return hit.addr + before;
 }
 

@@ -24,9 +24,8 @@ static FILE *must_open(const char *path)
 	return file;
 }
 
-long host_pins(void)
+static void count_pins(long *acquired, long *released)
 {
-	long acquired = 0, released = 0;
 	char line[128];
 	FILE *file;
 
@@ -39,11 +38,26 @@ long host_pins(void)
 
 	file = must_open("/proc/vmstat");
 	while (fgets(line, sizeof(line), file)) {
-		sscanf(line, "nr_foll_pin_acquired %ld", &acquired);
-		sscanf(line, "nr_foll_pin_released %ld", &released);
+		sscanf(line, "nr_foll_pin_acquired %ld", acquired);
+		sscanf(line, "nr_foll_pin_released %ld", released);
 	}
 	fclose(file);
+}
+
+long host_pins(void)
+{
+	long acquired = 0, released = 0;
+
+	count_pins(&acquired, &released);
 	return acquired - released;
+}
+
+long host_pinned_ever(void)
+{
+	long acquired = 0, released = 0;
+
+	count_pins(&acquired, &released);
+	return acquired;
 }
 
 /* Whether the thread in @dir is a worker, in any state but @state. */

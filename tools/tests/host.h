@@ -9,6 +9,9 @@
 /* Pages that the kernel holds pinned now (FOLL_PIN), by all of its users. */
 long host_pins(void);
 
+/* Pages that it has pinned so far, by all of its users. */
+long host_pinned_ever(void);
+
 /* The module's worker threads. */
 int host_workers(void);
 

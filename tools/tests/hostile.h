@@ -114,7 +114,27 @@ static inline int64_t offer(FIXTURE_DATA(hostile) *self, uint16_t head)
 	return elem.id == head ? (int64_t)elem.len : -EBADMSG;
 }
 
-/* A malformed chain comes back, unused and without success. */
+/*
+ * A chain that cannot be served comes back with an error in @byte, where its
+ * driver looks for one, also if the byte held a success.
+ */
+#define EXPECT_REFUSED_IN(byte, head) do {				\
+	*(byte) = VIRTIO_BLK_S_OK;					\
+	EXPECT_EQ(1, offer(self, head));				\
+	EXPECT_EQ(VIRTIO_BLK_S_IOERR, *(byte));				\
+	EXPECT_EQ(STATUS_RUNNING, vdpa_get_status(self->dev.fd));	\
+} while (0)
+#define EXPECT_IOERR(head) EXPECT_REFUSED_IN(self->request.status, head)
+
+/* One with no byte for that breaks its queue; then the driver starts over. */
+#define EXPECT_GIVEN_UP(head) do {					\
+	EXPECT_EQ(0, offer(self, head));				\
+	EXPECT_BROKEN();						\
+	ASSERT_EQ(0, dev_stop(&self->dev));				\
+	ASSERT_EQ(0, dev_start(&self->dev));				\
+} while (0)
+
+/* A request that is to fail comes back without success. */
 #define EXPECT_ANSWERED(head) do {					\
 	EXPECT_LE(0, offer(self, head));				\
 	EXPECT_NE(VIRTIO_BLK_S_OK, *self->request.status);		\

@@ -10,9 +10,8 @@ TEST_F(hostile, H12_avail_ahead_by_exactly_the_size)
 	unsigned int i;
 
 	prepare(self, VIRTIO_BLK_T_FLUSH, 0);
-	DESC(0, HEADER, 16, 0, 0);
 	for (i = 0; i < SIZE; i++) {
-		DESC(i, HEADER, 16, 0, 0);
+		DESC(i, STATUS, 1, WRITE, 0);
 		vq_add_head(self->vq, i);
 	}
 	vq_publish(self->vq);
@@ -162,18 +161,19 @@ TEST_F(hostile, H16_hundred_thousand_malformed_chains)
 	unsigned int i, turn;
 	long pins = host_pins();
 
-	/* A loop, an index out of range, a hole, a short header, in turn. */
-	DESC(0, HEADER, 16, NEXT, 0);
-	DESC(1, HEADER, 16, NEXT, 0xffff);
-	DESC(2, 1ULL << 50, 48, INDIRECT, 0);
-	DESC(3, HEADER, 3, 0, 0);
+	/* A loop, an index out of range, a hole, no header, in turn. */
+	DESC(0, STATUS, 1, NEXT | WRITE, 0);
+	DESC(1, STATUS, 1, NEXT | WRITE, 0xffff);
+	DESC(2, STATUS, 1, NEXT | WRITE, 4);
+	DESC(4, 1ULL << 50, 48, INDIRECT, 0);
+	DESC(3, STATUS, 1, WRITE, 0);
 	for (turn = 0; turn < 100000 / SIZE; turn++) {
 		for (i = 0; i < SIZE; i++)
 			vq_add_head(self->vq, i % 4);
 		vq_publish(self->vq);
 		for (i = 0; i < SIZE; i++) {
 			ASSERT_EQ(0, vq_wait(self->vq, &elem, VQ_TIMEOUT_MS));
-			ASSERT_EQ(0, elem.len);
+			ASSERT_EQ(1, elem.len);
 		}
 	}
 	EXPECT_EQ(pins, host_pins());
