@@ -8,25 +8,15 @@ static int __init vpin_init(void)
 
 	vpin_dev_debugfs_init();
 	vpin_bench_init();
-	ret = vpin_blk_init();
-	if (ret)
-		goto err_debugfs;
 	ret = vpin_chardev_init();
 	if (ret)
-		goto err_blk;
-	return 0;
-
-err_blk:
-	vpin_blk_exit();
-err_debugfs:
-	vpin_dev_debugfs_exit();
+		vpin_dev_debugfs_exit();
 	return ret;
 }
 
 static void __exit vpin_exit(void)
 {
 	vpin_chardev_exit();
-	vpin_blk_exit();
 	vpin_dev_debugfs_exit();
 }
 

@@ -5,8 +5,6 @@
 
 int vpin_chardev_init(void);
 void vpin_chardev_exit(void);
-int vpin_blk_init(void);
-void vpin_blk_exit(void);
 void vpin_dev_debugfs_init(void);
 void vpin_dev_debugfs_exit(void);
 
