@@ -28,7 +28,7 @@ static void vpin_blk_bdev_uncache(struct vpin_blocking_item *item)
 		container_of(item, struct vpin_blk_part, item);
 	struct vpin_blk_req *req = vpin_blk_part_req(part);
 
-	vpin_blk_uncache(req->disk, part->sector, part->len);
+	vpin_blk_uncache(req->disk, part->pos, part->len);
 	vpin_blk_part_end(req, part, VIRTIO_BLK_S_OK);
 }
 
@@ -65,7 +65,7 @@ static void vpin_blk_bdev_end(struct bio *bio)
 	if (unlikely(status != BLK_STS_OK))
 		vpin_blk_bdev_failed(req, part, status, bio->bi_opf);
 	else if (vpin_blk_is_write(req) &&
-		 vpin_blk_is_cached(req->disk, part->sector, part->len))
+		 vpin_blk_is_cached(req->disk, part->pos, part->len))
 		vpin_blk_part_block(req, part, vpin_blk_bdev_uncache);
 	else
 		vpin_blk_part_end(req, part, VIRTIO_BLK_S_OK);
@@ -75,9 +75,10 @@ static blk_opf_t vpin_blk_bdev_opf(const struct vpin_blk_req *req)
 {
 	if (req->type == VIRTIO_BLK_T_IN)
 		return REQ_OP_READ;
-	if (req->type == VIRTIO_BLK_T_FLUSH)
-		return REQ_OP_WRITE | REQ_PREFLUSH;
-	return REQ_OP_WRITE | REQ_SYNC | REQ_IDLE | (req->stable ? REQ_FUA : 0);
+	/* Nothing that writeback throttling would have wait. */
+	return REQ_OP_WRITE | REQ_SYNC | REQ_IDLE |
+	       (req->type == VIRTIO_BLK_T_FLUSH ? REQ_PREFLUSH : 0) |
+	       (req->stable ? REQ_FUA : 0);
 }
 
 static void vpin_blk_bdev_prepare(struct vpin_blk_req *req,
@@ -89,7 +90,7 @@ static void vpin_blk_bdev_prepare(struct vpin_blk_req *req,
 		 opf);
 	bio->bi_vcnt = part->nr_vecs;
 	bio->bi_iter.bi_size = part->len;
-	bio->bi_iter.bi_sector = part->sector;
+	bio->bi_iter.bi_sector = part->pos >> SECTOR_SHIFT;
 	bio->bi_private = req;
 	bio->bi_end_io = vpin_blk_bdev_end;
 }
@@ -107,7 +108,7 @@ static void vpin_blk_bdev_block(struct vpin_blocking_item *item)
 	struct vpin_blk_req *req = vpin_blk_part_req(part);
 
 	if (!vpin_blk_bdev_may(req) ||
-	    vpin_blk_cohere(req->disk, part->sector, part->len,
+	    vpin_blk_cohere(req->disk, part->pos, part->len,
 			    vpin_blk_is_write(req))) {
 		vpin_blk_part_end(req, part, VIRTIO_BLK_S_IOERR);
 		return;
@@ -138,7 +139,7 @@ static void vpin_blk_bdev_submit(struct vpin_blk_req *req,
 	struct bio *bio = &part->bio;
 
 	if (unlikely(!bdev_nowait(blk->bdev)) ||
-	    vpin_blk_is_cached(blk, part->sector, part->len)) {
+	    vpin_blk_is_cached(blk, part->pos, part->len)) {
 		vpin_blk_part_block(req, part, vpin_blk_bdev_block);
 		return;
 	}
@@ -183,7 +184,7 @@ static void vpin_blk_bdev_flush(struct vpin_blk_req *req)
 {
 	req->part.nr_vecs = 0;
 	req->part.len = 0;
-	req->part.sector = 0;
+	req->part.pos = 0;
 	vpin_blk_bdev_submit(req, &req->part);
 }
 

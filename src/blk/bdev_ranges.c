@@ -30,16 +30,17 @@ static int vpin_blk_bdev_all_ranges(struct vpin_blk_req *req)
 		return -EROFS;
 	for (i = 0; i < req->nr_ranges; i++) {
 		const struct vpin_blk_range *range = &req->ranges[i];
+		u64 pos = range->sector << SECTOR_SHIFT;
 		u64 len = (u64)range->nr << SECTOR_SHIFT;
 
-		ret = vpin_blk_cohere(blk, range->sector, len, true);
+		ret = vpin_blk_cohere(blk, pos, len, true);
 		if (ret)
 			return ret;
 		ret = vpin_blk_bdev_range(req, range);
 		if (ret)
 			return ret;
-		if (vpin_blk_is_cached(blk, range->sector, len))
-			vpin_blk_uncache(blk, range->sector, len);
+		if (vpin_blk_is_cached(blk, pos, len))
+			vpin_blk_uncache(blk, pos, len);
 	}
 	return req->stable ? blkdev_issue_flush(blk->bdev) : 0;
 }

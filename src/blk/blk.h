@@ -145,7 +145,7 @@ enum vpin_blk_part_kind {
  * @item: goes on where blocking is allowed
  * @node: in its queue's list of ended ones or of refused ones
  * @next: in a list of free ones or of those to be sent again
- * @sector: first sector
+ * @pos: where on the disk, in bytes
  * @len: bytes
  * @nr_vecs: pieces; they follow the part
  * @kind: where it is, enum vpin_blk_part_kind
@@ -159,7 +159,7 @@ struct vpin_blk_part {
 		struct llist_node node;
 		struct vpin_blk_part *next;
 	};
-	u64 sector;
+	u64 pos;
 	u32 len;
 	u16 nr_vecs;
 	u8 kind;
@@ -234,7 +234,7 @@ static_assert(offsetof(struct vpin_blk_long, vecs) ==
  * struct vpin_blk_build - a request that is being cut into parts
  * @req: the request; NULL if there is none
  * @data: the data that is left
- * @sector: where it goes
+ * @pos: where it goes, in bytes
  * @left: bytes of it
  * @own_used: the request's own part has been used
  * @bouncing: the rest goes through a bounce buffer
@@ -245,7 +245,7 @@ static_assert(offsetof(struct vpin_blk_long, vecs) ==
 struct vpin_blk_build {
 	struct vpin_blk_req *req;
 	struct vpin_cursor data;
-	u64 sector;
+	u64 pos;
 	u32 left;
 	bool own_used;
 	bool bouncing;
@@ -317,7 +317,7 @@ void vpin_blk_bdev_poll(struct vpin_vq *vq);
 void vpin_blk_bdev_ranges(struct vpin_blocking_item *item);
 int vpin_blk_file_attach(struct vpin_blk *blk, const struct vpin_attach *args);
 void vpin_blk_file_serve(struct vpin_blk *blk);
-bool vpin_blk_file_has(const struct vpin_blk *blk, u64 sector, u64 nr);
+bool vpin_blk_file_has(const struct vpin_blk *blk, u64 pos, u64 len);
 void vpin_blk_file_flush(struct vpin_blk_req *req);
 void vpin_blk_file_ranges(struct vpin_blocking_item *item);
 
@@ -373,19 +373,19 @@ bool vpin_blk_bounce(struct vpin_vq *vq, struct vpin_blk_build *build);
 
 /* coherent.c */
 int vpin_blk_cohere_all(struct vpin_blk *blk);
-int vpin_blk_cohere(struct vpin_blk *blk, u64 sector, u64 len, bool write);
-void vpin_blk_uncache(struct vpin_blk *blk, u64 sector, u64 len);
-bool vpin_blk_has_pages(const struct vpin_blk *blk, u64 sector, u64 len);
+int vpin_blk_cohere(struct vpin_blk *blk, u64 pos, u64 len, bool write);
+void vpin_blk_uncache(struct vpin_blk *blk, u64 pos, u64 len);
+bool vpin_blk_has_pages(const struct vpin_blk *blk, u64 pos, u64 len);
 
 /*
  * Whether the host's page cache has something of a stretch of the block device:
  * mostly it has nothing at all.  Context: any.
  */
-static inline bool vpin_blk_is_cached(const struct vpin_blk *blk, u64 sector,
+static inline bool vpin_blk_is_cached(const struct vpin_blk *blk, u64 pos,
 				      u64 len)
 {
 	return unlikely(READ_ONCE(blk->mapping->nrpages)) &&
-	       vpin_blk_has_pages(blk, sector, len);
+	       vpin_blk_has_pages(blk, pos, len);
 }
 
 static inline bool vpin_blk_is_write(const struct vpin_blk_req *req)

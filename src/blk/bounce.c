@@ -168,7 +168,7 @@ static void vpin_blk_bounce_submit(struct vpin_blk_bounce *bounce,
 	bounce->io.req = req;
 	bounce->io.part.nr_vecs = i;
 	bounce->io.part.len = len;
-	bounce->io.part.sector = build->sector;
+	bounce->io.part.pos = build->pos;
 	build->busy = true;
 	req->disk->backend->submit(req, &bounce->io.part);
 }
@@ -184,7 +184,7 @@ static void vpin_blk_bounce_ended(struct vpin_blk_bounce *bounce,
 	    READ_ONCE(req->result) == VIRTIO_BLK_S_OK &&
 	    !vpin_blk_bounce_copy(bounce, &build->data, len))
 		vpin_blk_fail(req, VIRTIO_BLK_S_IOERR);
-	build->sector += len >> SECTOR_SHIFT;
+	build->pos += len;
 	build->left -= len;
 	bounce->io.part.len = 0;
 }

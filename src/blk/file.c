@@ -25,7 +25,7 @@ static void vpin_blk_file_prepare(struct vpin_blk_req *req,
 	iov_iter_advance(iter, part->done);
 
 	init_sync_kiocb(&part->iocb, req->disk->file);
-	part->iocb.ki_pos = (part->sector << SECTOR_SHIFT) + part->done;
+	part->iocb.ki_pos = part->pos + part->done;
 	part->iocb.ki_flags = (req->disk->direct ? IOCB_DIRECT : 0) |
 			      (req->stable ? IOCB_DSYNC : 0) |
 			      (write ? IOCB_WRITE : 0);
@@ -42,19 +42,17 @@ static ssize_t vpin_blk_file_issue(struct vpin_blk_req *req,
 		file->f_op->read_iter(&part->iocb, iter);
 }
 
-/* Whether [sector, sector + nr) is in the file, which may have been cut. */
-bool vpin_blk_file_has(const struct vpin_blk *blk, u64 sector, u64 nr)
+/* Whether [pos, pos + len) is in the file, which may have been cut. */
+bool vpin_blk_file_has(const struct vpin_blk *blk, u64 pos, u64 len)
 {
-	u64 sectors = i_size_read(blk->mapping->host) >> SECTOR_SHIFT;
-
-	return nr <= sectors && sector <= sectors - nr;
+	/* What is on the disk does not wrap. */
+	return pos + len <= i_size_read(blk->mapping->host);
 }
 
 static bool vpin_blk_file_has_part(const struct vpin_blk_req *req,
 				   const struct vpin_blk_part *part)
 {
-	return likely(vpin_blk_file_has(req->disk, part->sector,
-					part->len >> SECTOR_SHIFT));
+	return likely(vpin_blk_file_has(req->disk, part->pos, part->len));
 }
 
 /* A frozen file system is no affair of a block device's. */

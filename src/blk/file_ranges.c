@@ -83,7 +83,8 @@ static int vpin_blk_file_all_ranges(const struct vpin_blk_req *req)
 		const struct vpin_blk_range *range = &req->ranges[i];
 
 		/* Nothing would become of what is beyond the end. */
-		if (!vpin_blk_file_has(blk, range->sector, range->nr))
+		if (!vpin_blk_file_has(blk, range->sector << SECTOR_SHIFT,
+				       (u64)range->nr << SECTOR_SHIFT))
 			return -EIO;
 		if (req->type == VIRTIO_BLK_T_WRITE_ZEROES)
 			ret = vpin_blk_file_zero(blk, range);

@@ -63,7 +63,7 @@ static __always_inline int vpin_blk_part_fill(struct vpin_blk_part *part,
  * The most bytes, whole blocks, of a part: a bio that must not wait must not need
  * to be split either.
  */
-static u32 vpin_blk_part_max(const struct vpin_blk *blk, u64 sector)
+static u32 vpin_blk_part_max(const struct vpin_blk *blk, u64 pos)
 {
 	u32 max = VPIN_BLK_PART_MAX, chunk;
 	const struct request_queue *q;
@@ -74,7 +74,7 @@ static u32 vpin_blk_part_max(const struct vpin_blk *blk, u64 sector)
 	max = min(max, queue_max_bytes((struct request_queue *)q));
 	chunk = q->limits.chunk_sectors;
 	if (chunk) {
-		u64 offset = get_start_sect(blk->bdev) + sector;
+		u64 offset = get_start_sect(blk->bdev) + (pos >> SECTOR_SHIFT);
 		u32 room = chunk - offset % chunk;
 
 		if (room < max >> SECTOR_SHIFT)
@@ -156,7 +156,7 @@ bool vpin_blk_build(struct vpin_vq *vq, struct vpin_blk_build *build)
 		}
 		/* Anything takes a page. */
 		if (max > PAGE_SIZE)
-			max = min(max, vpin_blk_part_max(blk, build->sector));
+			max = min(max, vpin_blk_part_max(blk, build->pos));
 		ret = vpin_blk_part_fill(part, max_vecs, max, &build->data,
 					 blk->align_mask);
 		if (unlikely(ret)) {
@@ -171,8 +171,8 @@ bool vpin_blk_build(struct vpin_vq *vq, struct vpin_blk_build *build)
 				continue;
 			}
 		}
-		part->sector = build->sector;
-		build->sector += part->len >> SECTOR_SHIFT;
+		part->pos = build->pos;
+		build->pos += part->len;
 		build->left -= part->len;
 		queue->left -= part->len;
 		if (likely(!build->left)) {

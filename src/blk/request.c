@@ -152,7 +152,7 @@ static void vpin_blk_transfer(struct vpin_blk_req *req, struct vpin_vq *vq,
 	struct vpin_blk_build build = {
 		.req = req,
 		.data = *data,
-		.sector = req->sector,
+		.pos = req->sector << SECTOR_SHIFT,
 		.left = req->len,
 	};
 
