@@ -11,22 +11,29 @@
 /* Minor number of /dev/null (Documentation/admin-guide/devices.txt). */
 #define VPIN_CEILING_MINOR	3
 
-static void vpin_blk_ceiling_rw(struct vpin_blk_req *req,
-				struct vpin_cursor *data)
+static void vpin_blk_ceiling_submit(struct vpin_blk_req *req,
+				    struct vpin_blk_part *part)
 {
-	vpin_blk_part_end(req);
+	vpin_blk_part_end(req, part, VIRTIO_BLK_S_OK);
 }
 
-static void vpin_blk_ceiling_nop(struct vpin_blk_req *req)
+static void vpin_blk_ceiling_flush(struct vpin_blk_req *req)
 {
-	vpin_blk_part_end(req);
+	vpin_blk_part_end(req, &req->part, VIRTIO_BLK_S_OK);
+}
+
+static void vpin_blk_ceiling_ranges(struct vpin_blocking_item *item)
+{
+	struct vpin_blk_req *req =
+		container_of(item, struct vpin_blk_req, part.item);
+
+	vpin_blk_part_end(req, &req->part, VIRTIO_BLK_S_OK);
 }
 
 static const struct vpin_blk_backend vpin_blk_ceiling = {
-	.rw = vpin_blk_ceiling_rw,
-	.flush = vpin_blk_ceiling_nop,
-	.discard = vpin_blk_ceiling_nop,
-	.write_zeroes = vpin_blk_ceiling_nop,
+	.submit = vpin_blk_ceiling_submit,
+	.flush = vpin_blk_ceiling_flush,
+	.ranges = vpin_blk_ceiling_ranges,
 };
 
 /* Fills in what a disk on /dev/null is.  Return: 0 or -EINVAL. */
@@ -40,5 +47,7 @@ int vpin_blk_bench_attach(struct vpin_blk *blk)
 	blk->backend = &vpin_blk_ceiling;
 	blk->capacity = SZ_1G >> SECTOR_SHIFT;
 	blk->block_size = SECTOR_SIZE;
+	blk->physical_size = SECTOR_SIZE;
+	blk->io_min = SECTOR_SIZE;
 	return 0;
 }

@@ -14,16 +14,11 @@ static int __init vpin_init(void)
 	ret = vpin_dev_end_init();
 	if (ret)
 		goto err_worker;
-	ret = vpin_blk_init();
-	if (ret)
-		goto err_ends;
 	ret = vpin_chardev_init();
 	if (ret)
-		goto err_blk;
+		goto err_ends;
 	return 0;
 
-err_blk:
-	vpin_blk_exit();
 err_ends:
 	vpin_dev_end_exit();
 err_worker:
@@ -37,7 +32,6 @@ static void __exit vpin_exit(void)
 {
 	vpin_chardev_exit();
 	vpin_dev_end_exit();
-	vpin_blk_exit();
 	vpin_worker_exit();
 	vpin_dev_debugfs_exit();
 }

@@ -10,6 +10,7 @@
 #include <linux/blkdev.h>
 #include <linux/eventfd.h>
 #include <linux/mm.h>
+#include <linux/pagemap.h>
 #include <linux/vhost.h>
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 1, 0)
@@ -78,6 +79,26 @@ static inline bool vpin_bdev_can_poll(struct block_device *bdev)
 	return test_bit(QUEUE_FLAG_POLL, &bdev_get_queue(bdev)->queue_flags);
 #else
 	return bdev_get_queue(bdev)->limits.features & BLK_FEAT_POLL;
+#endif
+}
+
+/* A device that takes writes in order only.  6.8 knows no other zoned ones. */
+static inline bool vpin_bdev_is_zoned(struct block_device *bdev)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 8, 0)
+	return bdev_zoned_model(bdev) == BLK_ZONED_HM;
+#else
+	return bdev_is_zoned(bdev);
+#endif
+}
+
+/* Whether a file's data must not change while it is written.  6.7 asks each. */
+static inline bool vpin_mapping_stable_writes(struct address_space *mapping)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 7, 0)
+	return mapping->host->i_sb->s_iflags & SB_I_STABLE_WRITES;
+#else
+	return mapping_stable_writes(mapping);
 #endif
 }
 

@@ -37,6 +37,10 @@ struct dentry;
  * @reset: the device was reset; all queues are stopped
  * @vq_start: allocates what a queue needs to run; returns 0 or -ENOMEM
  * @vq_stop: frees it; nothing is in flight
+ * @vq_resume: goes on with what earlier turns could not do, whether chains may be
+ *	taken or not; first in each turn.  Returns whether another turn should
+ *	follow at once; else what is left is led on by vpin_vq_complete() or
+ *	vpin_vq_wake().  May be missing.  On the worker.
  * @vq_run: takes up to so many chains (vpin_vq_take()) and starts them; returns
  *	how many it took, or so many if it stopped for another reason and there
  *	may be more.  On the worker.
@@ -62,6 +66,7 @@ struct vpin_dev_type {
 	void (*reset)(struct vpin_dev *dev);
 	int (*vq_start)(struct vpin_vq *vq);
 	void (*vq_stop)(struct vpin_vq *vq);
+	bool (*vq_resume)(struct vpin_vq *vq);
 	unsigned int (*vq_run)(struct vpin_vq *vq, unsigned int budget);
 	void (*vq_refuse)(struct vpin_vq *vq, u8 *last);
 	bool (*vq_end)(struct vpin_vq *vq, struct vpin_req *req);

@@ -7,8 +7,6 @@ int vpin_chardev_init(void);
 void vpin_chardev_exit(void);
 int vpin_worker_init(void);
 void vpin_worker_exit(void);
-int vpin_blk_init(void);
-void vpin_blk_exit(void);
 int vpin_dev_end_init(void);
 void vpin_dev_end_exit(void);
 void vpin_dev_debugfs_init(void);

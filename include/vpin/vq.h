@@ -208,12 +208,15 @@ int vpin_vq_prepare(struct vpin_vq *vq, struct vpin_snap *snap);
 void vpin_vq_unprepare(struct vpin_vq *vq);
 void vpin_vq_see(struct vpin_vq *vq);
 
-/* For a device type, on the worker; vpin_vq_complete() from any context. */
+/* For a device type, on the worker; the last three from any context. */
 int vpin_vq_take(struct vpin_vq *vq, u16 *head);
 void vpin_vq_return(struct vpin_vq *vq, u16 head, u32 len);
 void vpin_vq_give_up(struct vpin_vq *vq, u16 head, const char *why);
 void vpin_vq_begin(struct vpin_vq *vq, struct vpin_req *req, u16 head);
 void vpin_vq_complete(struct vpin_req *req);
+void vpin_vq_wake(struct vpin_vq *vq, struct llist_node *node,
+		  struct llist_head *list);
+void vpin_vq_rerun(struct vpin_vq *vq);
 
 /* How many chains there are to take; a guess, for what is worth preparing. */
 static inline unsigned int vpin_vq_offered(const struct vpin_vq *vq)

@@ -2,260 +2,250 @@
 /*
  * The block device backend: bios on the guest's own pages.
  *
- * The first bio of a request is part of it.  A request with more pieces than
- * that holds goes on in bios from a bio_set, each submitted when it is full;
- * the set's reserve makes sure that the next one can be had.
+ * The worker submits with REQ_NOWAIT.  What the device does not take comes back
+ * and is sent again, or submitted where it may block; so is all that goes to a
+ * device that cannot help waiting, and what the host's page cache has a part of.
  */
-#include <linux/blkdev.h>
-#include <linux/module.h>
 #include <vpin/compat.h>
 #include "blk.h"
 
-/* Bios in the reserve, for all devices. */
-#define VPIN_BLK_BIO_POOL	64
-
-static struct bio_set vpin_blk_bios;
-
-static u8 vpin_blk_bdev_result(struct bio *bio)
+static u8 vpin_blk_bdev_result(blk_status_t status)
 {
-	switch (bio->bi_status) {
+	switch (status) {
 	case BLK_STS_OK:
 		return VIRTIO_BLK_S_OK;
 	case BLK_STS_NOTSUPP:
-		/* A discard is a hint: not following it is no failure. */
-		return bio_op(bio) == REQ_OP_DISCARD ? VIRTIO_BLK_S_OK :
-						       VIRTIO_BLK_S_UNSUPP;
+		return VIRTIO_BLK_S_UNSUPP;
 	default:
 		return VIRTIO_BLK_S_IOERR;
 	}
 }
 
+/* What the host has read meanwhile is old. */
+static void vpin_blk_bdev_uncache(struct vpin_blocking_item *item)
+{
+	struct vpin_blk_part *part =
+		container_of(item, struct vpin_blk_part, item);
+	struct vpin_blk_req *req = vpin_blk_part_req(part);
+
+	vpin_blk_uncache(req->disk, part->pos, part->len);
+	vpin_blk_part_end(req, part, VIRTIO_BLK_S_OK);
+}
+
+/* It ended in a way that may be no end. */
+static void vpin_blk_bdev_failed(struct vpin_blk_req *req,
+				 struct vpin_blk_part *part,
+				 blk_status_t status, blk_opf_t opf)
+{
+	struct vpin_blk *blk = req->disk;
+
+	if (status == BLK_STS_AGAIN && opf & REQ_NOWAIT) {
+		vpin_blk_part_refused(req, part);
+	} else if (status == BLK_STS_NOTSUPP && opf & REQ_POLLED) {
+		/* The queues that could be polled are gone. */
+		WRITE_ONCE(blk->poll, false);
+		vpin_blk_part_refused(req, part);
+	} else if (status == BLK_STS_NOTSUPP && opf & REQ_NOWAIT) {
+		/* Not without waiting. */
+		vpin_blk_part_block(req, part, blk->backend->block);
+	} else {
+		vpin_blk_part_end(req, part, vpin_blk_bdev_result(status));
+	}
+}
+
 static void vpin_blk_bdev_end(struct bio *bio)
 {
+	struct vpin_blk_part *part =
+		container_of(bio, struct vpin_blk_part, bio);
 	struct vpin_blk_req *req = bio->bi_private;
+	blk_status_t status = bio->bi_status;
 
-	u8 result = vpin_blk_bdev_result(bio);
-
-	if (unlikely(result != VIRTIO_BLK_S_OK))
-		vpin_blk_fail(req, result);
-	/* The first one's memory is the request's: not to be put. */
-	if (bio == &req->bio)
-		bio_uninit(bio);
+	/* Its memory is the request's or the queue's: not to be put. */
+	bio_uninit(bio);
+	if (unlikely(status != BLK_STS_OK))
+		vpin_blk_bdev_failed(req, part, status, bio->bi_opf);
+	else if (vpin_blk_is_write(req) &&
+		 vpin_blk_is_cached(req->disk, part->pos, part->len))
+		vpin_blk_part_block(req, part, vpin_blk_bdev_uncache);
 	else
-		bio_put(bio);
-	vpin_blk_part_end(req);
-}
-
-/*
- * The bio ends a part.  Only a request's first bio is polled for: what else
- * there is of it, and what makes data stable, ends by interrupts.
- */
-static void vpin_blk_bdev_submit(struct vpin_blk_req *req, struct bio *bio)
-{
-	bio->bi_private = req;
-	bio->bi_end_io = vpin_blk_bdev_end;
-	if (req->disk->poll && bio == &req->bio && !op_is_flush(bio->bi_opf)) {
-		bio->bi_opf |= REQ_POLLED;
-		list_add_tail(&req->req.polled, &req->req.vq->polled);
-	}
-	submit_bio(bio);
-}
-
-/* Ends what has come to an end where the oldest polled request is. */
-void vpin_blk_bdev_poll(struct vpin_vq *vq)
-{
-	struct vpin_req *vreq, *next;
-
-	list_for_each_entry_safe(vreq, next, &vq->polled, polled) {
-		struct vpin_blk_req *req =
-			container_of(vreq, struct vpin_blk_req, req);
-
-		if (READ_ONCE(req->bio.bi_cookie) != BLK_QC_T_NONE) {
-			bio_poll(&req->bio, NULL, BLK_POLL_ONESHOT);
-			return;
-		}
-		/* Split, or merged into another's: ends without us. */
-		list_del_init(&vreq->polled);
-	}
+		vpin_blk_part_end(req, part, VIRTIO_BLK_S_OK);
 }
 
 static blk_opf_t vpin_blk_bdev_opf(const struct vpin_blk_req *req)
 {
-	if (!vpin_blk_is_write(req))
+	if (req->type == VIRTIO_BLK_T_IN)
 		return REQ_OP_READ;
-	return REQ_OP_WRITE | REQ_SYNC | REQ_IDLE | (req->fua ? REQ_FUA : 0);
+	/* Nothing that writeback throttling would have wait. */
+	return REQ_OP_WRITE | REQ_SYNC | REQ_IDLE |
+	       (req->type == VIRTIO_BLK_T_FLUSH ? REQ_PREFLUSH : 0) |
+	       (req->stable ? REQ_FUA : 0);
 }
 
-/* A bio for the part that starts at @sector; the first one is the request's. */
-static struct bio *vpin_blk_bdev_bio(struct vpin_blk_req *req, u64 sector)
+static void vpin_blk_bdev_prepare(struct vpin_blk_req *req,
+				  struct vpin_blk_part *part, blk_opf_t opf)
 {
-	struct block_device *bdev = req->disk->bdev;
-	blk_opf_t opf = vpin_blk_bdev_opf(req);
-	struct bio *bio = &req->bio;
+	struct bio *bio = &part->bio;
 
-	if (sector == req->sector)
-		bio_init(bio, bdev, req->vecs, VPIN_BLK_VECS, opf);
-	else
-		bio = bio_alloc_bioset(bdev, BIO_MAX_VECS, opf, GFP_NOIO,
-				       &vpin_blk_bios);
-	bio->bi_iter.bi_sector = sector;
-	return bio;
+	bio_init(bio, req->disk->bdev, vpin_blk_part_vecs(part), part->nr_vecs,
+		 opf);
+	bio->bi_vcnt = part->nr_vecs;
+	bio->bi_iter.bi_size = part->len;
+	bio->bi_iter.bi_sector = part->pos >> SECTOR_SHIFT;
+	bio->bi_private = req;
+	bio->bi_end_io = vpin_blk_bdev_end;
 }
 
-static void vpin_blk_bdev_drop(struct vpin_blk_req *req, struct bio *bio)
+/* Somebody may have forbidden it since the attach; the block layer only warns. */
+static bool vpin_blk_bdev_may(const struct vpin_blk_req *req)
 {
-	if (bio == &req->bio)
-		bio_uninit(bio);
-	else
-		bio_put(bio);
+	return !vpin_blk_is_write(req) || !bdev_read_only(req->disk->bdev);
+}
+
+static void vpin_blk_bdev_block(struct vpin_blocking_item *item)
+{
+	struct vpin_blk_part *part =
+		container_of(item, struct vpin_blk_part, item);
+	struct vpin_blk_req *req = vpin_blk_part_req(part);
+
+	if (!vpin_blk_bdev_may(req) ||
+	    vpin_blk_cohere(req->disk, part->pos, part->len,
+			    vpin_blk_is_write(req))) {
+		vpin_blk_part_end(req, part, VIRTIO_BLK_S_IOERR);
+		return;
+	}
+	vpin_blk_bdev_prepare(req, part, vpin_blk_bdev_opf(req));
+	submit_bio(&part->bio);
 }
 
 /*
- * Adds pieces of data until the bio is full or @len bytes are in it; those that
- * lie next to each other become one.  Return: 0; 1 if a piece cannot be
- * transferred in place; -EFAULT if it is not mapped.
+ * Only a request's own part is polled for: what else there is of it, and what
+ * makes data stable, ends by interrupts.  So does what the block layer has found
+ * that it cannot poll for: that is seen from the bio, which stays ours until the
+ * request is given back.
  */
-static int vpin_blk_bdev_fill(struct vpin_blk_req *req, struct bio *bio,
-			      struct vpin_cursor *data, u32 len)
+static void vpin_blk_bdev_submit_polled(struct vpin_blk_req *req, struct bio *bio)
 {
-	void *end = NULL;
-
-	while (bio->bi_iter.bi_size < len && bio->bi_vcnt < bio->bi_max_vecs) {
-		u32 n = len - bio->bi_iter.bi_size;
-		void *addr = vpin_cursor_next(data, &n);
-
-		if (unlikely(!addr))
-			return -EFAULT;
-		if (unlikely(((unsigned long)addr | n) & req->disk->align_mask))
-			return 1;
-		if (addr == end) {
-			bio->bi_io_vec[bio->bi_vcnt - 1].bv_len += n;
-			bio->bi_iter.bi_size += n;
-		} else {
-			__bio_add_page(bio, virt_to_page(addr), n,
-				       offset_in_page(addr));
-		}
-		end = addr + n;
-	}
-	return 0;
+	bio->bi_opf |= REQ_POLLED;
+	list_add_tail(&req->req.polled, &req->req.vq->polled);
+	submit_bio(bio);
+	if (!(READ_ONCE(bio->bi_opf) & REQ_POLLED))
+		list_del_init(&req->req.polled);
 }
 
-static void vpin_blk_bdev_rw(struct vpin_blk_req *req, struct vpin_cursor *data)
+static void vpin_blk_bdev_submit(struct vpin_blk_req *req,
+				 struct vpin_blk_part *part)
 {
-	u64 sector = req->sector;
-	u32 left = req->len;
+	struct vpin_blk *blk = req->disk;
+	struct bio *bio = &part->bio;
 
-	while (left) {
-		struct bio *bio = vpin_blk_bdev_bio(req, sector);
-		struct vpin_cursor start = *data;
-		int ret;
+	if (unlikely(!bdev_nowait(blk->bdev)) ||
+	    vpin_blk_is_cached(blk, part->pos, part->len)) {
+		vpin_blk_part_block(req, part, vpin_blk_bdev_block);
+		return;
+	}
+	if (unlikely(!vpin_blk_bdev_may(req))) {
+		vpin_blk_part_end(req, part, VIRTIO_BLK_S_IOERR);
+		return;
+	}
+	vpin_blk_bdev_prepare(req, part, vpin_blk_bdev_opf(req) | REQ_NOWAIT);
+	if (unlikely(READ_ONCE(blk->poll)) && part == &req->part &&
+	    !op_is_flush(bio->bi_opf))
+		vpin_blk_bdev_submit_polled(req, bio);
+	else
+		submit_bio(bio);
+}
 
-		ret = vpin_blk_bdev_fill(req, bio, data, left);
-		if (unlikely(ret)) {
-			vpin_blk_bdev_drop(req, bio);
-			if (ret < 0)
-				vpin_blk_fail(req, VIRTIO_BLK_S_IOERR);
-			else
-				vpin_blk_bounce(req, &start, sector, left);
+/*
+ * Ends what has come to an end where one of the polled requests is; the next
+ * time it is another's turn, which may be somewhere else.  One that was not
+ * started has no place yet.
+ */
+void vpin_blk_bdev_poll(struct vpin_vq *vq)
+{
+	struct vpin_blk_queue *queue = vq->priv;
+	struct vpin_blk_req *req;
+	unsigned int nr;
+
+	for (nr = 0; nr < vq->num; nr++) {
+		req = list_first_entry(&vq->polled, struct vpin_blk_req,
+				       req.polled);
+		list_move_tail(&req->req.polled, &vq->polled);
+		if (READ_ONCE(req->part.bio.bi_cookie) != BLK_QC_T_NONE) {
+			bio_poll(&req->part.bio, NULL, BLK_POLL_ONESHOT);
 			break;
 		}
-		left -= bio->bi_iter.bi_size;
-		sector += bio_sectors(bio);
-		if (!left) {
-			vpin_blk_bdev_submit(req, bio);
-			return;
-		}
-		vpin_blk_part_begin(req);
-		vpin_blk_bdev_submit(req, bio);
 	}
-	vpin_blk_part_end(req);
+	/* Within a turn nobody else says so. */
+	if (!llist_empty(&queue->ended) || !llist_empty(&queue->refused))
+		vpin_vq_rerun(vq);
 }
 
 static void vpin_blk_bdev_flush(struct vpin_blk_req *req)
 {
-	bio_init(&req->bio, req->disk->bdev, NULL, 0,
-		 REQ_OP_WRITE | REQ_PREFLUSH);
-	vpin_blk_bdev_submit(req, &req->bio);
-}
-
-static void vpin_blk_bdev_discard(struct vpin_blk_req *req)
-{
-	unsigned int i;
-
-	for (i = 0; i < req->nr_ranges; i++) {
-		const struct vpin_blk_range *range = &req->ranges[i];
-		struct bio *bio = NULL;
-
-		__blkdev_issue_discard(req->disk->bdev, range->sector,
-				       range->nr, GFP_NOIO, &bio);
-		if (!bio) {
-			vpin_blk_fail(req, VIRTIO_BLK_S_UNSUPP);
-			continue;
-		}
-		vpin_blk_part_begin(req);
-		vpin_blk_bdev_submit(req, bio);
-	}
-	vpin_blk_part_end(req);
-}
-
-/*
- * Only the blocking call writes zeroes out where a device turns out not to do
- * it by itself.
- */
-static void vpin_blk_bdev_zero_work(struct work_struct *work)
-{
-	struct vpin_blk_req *req =
-		container_of(work, struct vpin_blk_req, work);
-	unsigned int i;
-
-	for (i = 0; i < req->nr_ranges; i++) {
-		const struct vpin_blk_range *range = &req->ranges[i];
-
-		if (blkdev_issue_zeroout(req->disk->bdev, range->sector,
-					 range->nr, GFP_NOIO,
-					 range->unmap ? 0 : BLKDEV_ZERO_NOUNMAP))
-			vpin_blk_fail(req, VIRTIO_BLK_S_IOERR);
-	}
-	vpin_blk_part_end(req);
-}
-
-static void vpin_blk_bdev_write_zeroes(struct vpin_blk_req *req)
-{
-	vpin_blk_defer(req, vpin_blk_bdev_zero_work);
+	req->part.nr_vecs = 0;
+	req->part.len = 0;
+	req->part.pos = 0;
+	vpin_blk_bdev_submit(req, &req->part);
 }
 
 const struct vpin_blk_backend vpin_blk_bdev = {
-	.rw = vpin_blk_bdev_rw,
+	.submit = vpin_blk_bdev_submit,
+	.block = vpin_blk_bdev_block,
 	.flush = vpin_blk_bdev_flush,
-	.discard = vpin_blk_bdev_discard,
-	.write_zeroes = vpin_blk_bdev_write_zeroes,
+	.ranges = vpin_blk_bdev_ranges,
 };
 
-/* Fills in what a disk on a block device is.  Return: 0 or -EROFS. */
-int vpin_blk_bdev_attach(struct vpin_blk *blk)
+/* Whether @blk has to be served, or was asked to be, through the page cache. */
+static bool vpin_blk_bdev_is_direct(const struct vpin_blk *blk,
+				    const struct vpin_attach *args)
+{
+	return blk->direct &&
+	       (!args->logical_block_size ||
+		args->logical_block_size >= bdev_logical_block_size(blk->bdev));
+}
+
+/**
+ * vpin_blk_bdev_attach - fills in what a disk on a block device is
+ * @blk: the disk
+ * @args: VPIN_ATTACH's argument
+ *
+ * Return: 0; -EROFS if the device cannot be written, -EOPNOTSUPP if it is zoned
+ * or cannot be polled, vpin_blk_geometry()'s, or what writing its page cache back
+ * says.
+ */
+int vpin_blk_bdev_attach(struct vpin_blk *blk, const struct vpin_attach *args)
 {
 	struct block_device *bdev = I_BDEV(blk->file->f_mapping->host);
+	u32 block_size = bdev_logical_block_size(bdev);
+	int ret;
 
 	if (!blk->ro && bdev_read_only(bdev))
 		return -EROFS;
-	if (blk->poll && !vpin_bdev_can_poll(bdev))
+	if (vpin_bdev_is_zoned(bdev)) {
+		vpin_dev_notice(blk->dev, "%pg is zoned and takes writes in order only: not served\n",
+				bdev);
 		return -EOPNOTSUPP;
-	blk->backend = &vpin_blk_bdev;
+	}
 	blk->bdev = bdev;
-	blk->discard = bdev_max_discard_sectors(bdev);
-	blk->capacity = bdev_nr_sectors(bdev);
-	blk->block_size = bdev_logical_block_size(bdev);
-	blk->align_mask = bdev_dma_alignment(bdev) | (blk->block_size - 1);
-	return 0;
-}
+	blk->direct = vpin_blk_bdev_is_direct(blk, args);
+	if (blk->poll && (!blk->direct || !vpin_bdev_can_poll(bdev)))
+		return -EOPNOTSUPP;
+	blk->discard = blk->discard && bdev_max_discard_sectors(bdev);
+	blk->io_min = bdev_io_min(bdev);
+	blk->io_opt = bdev_io_opt(bdev);
+	ret = vpin_blk_geometry(blk, args, bdev_nr_bytes(bdev), block_size,
+				bdev_physical_block_size(bdev));
+	if (ret)
+		return ret;
 
-int vpin_blk_bdev_init(void)
-{
-	return bioset_init(&vpin_blk_bios, VPIN_BLK_BIO_POOL, 0,
-			   BIOSET_NEED_BVECS);
-}
-
-void vpin_blk_bdev_exit(void)
-{
-	bioset_exit(&vpin_blk_bios);
+	if (!blk->direct) {
+		vpin_blk_file_serve(blk);
+		return 0;
+	}
+	blk->backend = &vpin_blk_bdev;
+	blk->align_mask = bdev_dma_alignment(bdev) | (block_size - 1);
+	if (!blk->ro && bdev_stable_writes(bdev))
+		vpin_dev_notice(blk->dev, "%pg must not see data change while it is written, which guests do: attach it buffered if it complains\n",
+				bdev);
+	return vpin_blk_cohere_all(blk);
 }

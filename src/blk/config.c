@@ -20,17 +20,25 @@ static __virtio32 vpin_le32(u32 v)
 	return __cpu_to_virtio32(true, v);
 }
 
-/* I/O sizes that suit a block device, in units of its blocks. */
+/* Block and I/O sizes that suit the backend, in units of the disk's blocks. */
 static void vpin_blk_config_topology(struct virtio_blk_config *config,
 				     const struct vpin_blk *blk)
 {
-	struct block_device *bdev = blk->bdev;
 	u32 block = blk->block_size;
 
-	config->physical_block_exp = ilog2(bdev_physical_block_size(bdev) / block);
-	config->min_io_size = vpin_le16(min(bdev_io_min(bdev) / block,
-					    (unsigned int)U16_MAX));
-	config->opt_io_size = vpin_le32(bdev_io_opt(bdev) / block);
+	config->physical_block_exp = ilog2(blk->physical_size / block);
+	config->min_io_size = vpin_le16(min_t(u32, blk->io_min / block, U16_MAX));
+	config->opt_io_size = vpin_le32(blk->io_opt / block);
+}
+
+/* What a discard should be aligned to, in sectors. */
+static u32 vpin_blk_config_discard_align(const struct vpin_blk *blk)
+{
+	u32 align = blk->block_size;
+
+	if (blk->bdev)
+		align = max(align, bdev_discard_granularity(blk->bdev));
+	return align >> SECTOR_SHIFT;
 }
 
 /**
@@ -47,9 +55,7 @@ void vpin_blk_config_init(struct vpin_dev *dev, struct vpin_blk *blk)
 	dev->config_size = VPIN_BLK_CONFIG_SIZE;
 	dev->offered = BIT_ULL(VIRTIO_BLK_F_SEG_MAX) |
 		       BIT_ULL(VIRTIO_BLK_F_BLK_SIZE) |
-		       BIT_ULL(VIRTIO_BLK_F_FLUSH) |
 		       BIT_ULL(VIRTIO_BLK_F_TOPOLOGY) |
-		       BIT_ULL(VIRTIO_BLK_F_CONFIG_WCE) |
 		       BIT_ULL(VIRTIO_BLK_F_MQ) |
 		       BIT_ULL(VIRTIO_RING_F_INDIRECT_DESC) |
 		       BIT_ULL(VIRTIO_RING_F_EVENT_IDX) |
@@ -59,12 +65,15 @@ void vpin_blk_config_init(struct vpin_dev *dev, struct vpin_blk *blk)
 	config->capacity = __cpu_to_virtio64(true, blk->capacity);
 	config->seg_max = vpin_le32(segs);
 	config->blk_size = vpin_le32(blk->block_size);
-	config->wce = 1;
+	config->wce = !blk->writethrough;
 	config->num_queues = vpin_le16(dev->nr_vqs);
-	if (blk->bdev)
-		vpin_blk_config_topology(config, blk);
-	else
-		config->min_io_size = vpin_le16(1);
+	vpin_blk_config_topology(config, blk);
+	/* A request may have as many segments whatever its ring's size. */
+	dev->chain_max = segs + 2;
+
+	if (!blk->writethrough)
+		dev->offered |= BIT_ULL(VIRTIO_BLK_F_FLUSH) |
+				BIT_ULL(VIRTIO_BLK_F_CONFIG_WCE);
 
 	if (blk->ro) {
 		dev->offered |= BIT_ULL(VIRTIO_BLK_F_RO);
@@ -80,8 +89,7 @@ void vpin_blk_config_init(struct vpin_dev *dev, struct vpin_blk *blk)
 	config->max_discard_sectors = vpin_le32(U32_MAX >> SECTOR_SHIFT);
 	config->max_discard_seg = vpin_le32(VPIN_BLK_RANGES_MAX);
 	config->discard_sector_alignment =
-		vpin_le32((blk->bdev ? bdev_discard_granularity(blk->bdev) :
-				       blk->block_size) >> SECTOR_SHIFT);
+		vpin_le32(vpin_blk_config_discard_align(blk));
 }
 
 /* The one field that a driver may write is the cache mode. */
@@ -91,7 +99,7 @@ void vpin_blk_config_write(struct vpin_dev *dev, u32 offset, const u8 *buf,
 	u32 wce = offsetof(struct virtio_blk_config, wce);
 	struct vpin_blk *blk = dev->priv;
 
-	if (offset <= wce && wce < offset + len)
+	if (!blk->writethrough && offset <= wce && wce < offset + len)
 		WRITE_ONCE(blk->config.wce, !!buf[wce - offset]);
 }
 
@@ -99,7 +107,19 @@ void vpin_blk_config_reset(struct vpin_dev *dev)
 {
 	struct vpin_blk *blk = dev->priv;
 
-	WRITE_ONCE(blk->config.wce, 1);
+	WRITE_ONCE(blk->config.wce, !blk->writethrough);
+}
+
+/*
+ * A driver that cannot flush starts with a cache that is written through
+ * (VIRTIO 1.2, 5.2.5).
+ */
+void vpin_blk_config_features_ok(struct vpin_dev *dev)
+{
+	struct vpin_blk *blk = dev->priv;
+
+	if (!vpin_dev_has(dev, VIRTIO_BLK_F_FLUSH))
+		WRITE_ONCE(blk->config.wce, 0);
 }
 
 /*

@@ -6,27 +6,30 @@
 #include <linux/falloc.h>
 #include "blk.h"
 
-static void vpin_blk_file_sync(struct vpin_blk_req *req)
-{
-	if (vfs_fsync(req->disk->file, 1))
-		vpin_blk_fail(req, VIRTIO_BLK_S_IOERR);
-}
-
-static void vpin_blk_file_flush_work(struct work_struct *work)
+static void vpin_blk_file_sync(struct vpin_blocking_item *item)
 {
 	struct vpin_blk_req *req =
-		container_of(work, struct vpin_blk_req, work);
+		container_of(item, struct vpin_blk_req, part.item);
 
-	vpin_blk_file_sync(req);
-	vpin_blk_part_end(req);
+	vpin_blk_part_end(req, &req->part, vfs_fsync(req->disk->file, 1) ?
+			  VIRTIO_BLK_S_IOERR : VIRTIO_BLK_S_OK);
 }
 
-static int vpin_blk_file_punch(struct file *file,
-			       const struct vpin_blk_range *range)
+static int vpin_blk_file_allocate(struct file *file, int mode,
+				  const struct vpin_blk_range *range)
 {
-	return vfs_fallocate(file, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+	return vfs_fallocate(file, mode | FALLOC_FL_KEEP_SIZE,
 			     range->sector << SECTOR_SHIFT,
 			     (loff_t)range->nr << SECTOR_SHIFT);
+}
+
+/*
+ * Whether a refusal means that there is no such thing: also of a block device
+ * whose blocks are larger than the guest's.
+ */
+static bool vpin_blk_file_lacks(const struct vpin_blk *blk, int ret)
+{
+	return ret == -EOPNOTSUPP || (ret == -EINVAL && blk->bdev);
 }
 
 static int vpin_blk_file_write_zeroes_out(struct file *file,
@@ -47,49 +50,63 @@ static int vpin_blk_file_write_zeroes_out(struct file *file,
 	return 0;
 }
 
-static int vpin_blk_file_zero(struct file *file,
+static int vpin_blk_file_zero(const struct vpin_blk *blk,
 			      const struct vpin_blk_range *range)
 {
 	int ret;
 
-	if (range->unmap && !vpin_blk_file_punch(file, range))
+	if (range->unmap &&
+	    !vpin_blk_file_allocate(blk->file, FALLOC_FL_PUNCH_HOLE, range))
 		return 0;
-	ret = vfs_fallocate(file, FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE,
-			    range->sector << SECTOR_SHIFT,
-			    (loff_t)range->nr << SECTOR_SHIFT);
-	if (ret == -EOPNOTSUPP)
-		ret = vpin_blk_file_write_zeroes_out(file, range);
+	ret = vpin_blk_file_allocate(blk->file, FALLOC_FL_ZERO_RANGE, range);
+	if (vpin_blk_file_lacks(blk, ret))
+		ret = vpin_blk_file_write_zeroes_out(blk->file, range);
 	return ret;
 }
 
-/* DISCARD and WRITE_ZEROES. */
-static void vpin_blk_file_ranges_work(struct work_struct *work)
+static int vpin_blk_file_discard(const struct vpin_blk *blk,
+				 const struct vpin_blk_range *range)
 {
-	struct vpin_blk_req *req =
-		container_of(work, struct vpin_blk_req, work);
-	struct file *file = req->disk->file;
+	int ret = vpin_blk_file_allocate(blk->file, FALLOC_FL_PUNCH_HOLE, range);
+
+	/* A discard is a hint: not following it is no failure. */
+	return vpin_blk_file_lacks(blk, ret) ? 0 : ret;
+}
+
+static int vpin_blk_file_all_ranges(const struct vpin_blk_req *req)
+{
+	const struct vpin_blk *blk = req->disk;
 	unsigned int i;
 	int ret;
 
 	for (i = 0; i < req->nr_ranges; i++) {
+		const struct vpin_blk_range *range = &req->ranges[i];
+
+		/* Nothing would become of what is beyond the end. */
+		if (!vpin_blk_file_has(blk, range->sector << SECTOR_SHIFT,
+				       (u64)range->nr << SECTOR_SHIFT))
+			return -EIO;
 		if (req->type == VIRTIO_BLK_T_WRITE_ZEROES)
-			ret = vpin_blk_file_zero(file, &req->ranges[i]);
+			ret = vpin_blk_file_zero(blk, range);
 		else
-			ret = vpin_blk_file_punch(file, &req->ranges[i]);
-		/* A discard is a hint: not following it is no failure. */
-		if (ret && (ret != -EOPNOTSUPP ||
-			    req->type == VIRTIO_BLK_T_WRITE_ZEROES))
-			vpin_blk_fail(req, VIRTIO_BLK_S_IOERR);
+			ret = vpin_blk_file_discard(blk, range);
+		if (ret)
+			return ret;
 	}
-	vpin_blk_part_end(req);
+	return req->stable ? vfs_fsync(blk->file, 1) : 0;
+}
+
+/* DISCARD and WRITE_ZEROES. */
+void vpin_blk_file_ranges(struct vpin_blocking_item *item)
+{
+	struct vpin_blk_req *req =
+		container_of(item, struct vpin_blk_req, part.item);
+
+	vpin_blk_part_end(req, &req->part, vpin_blk_file_all_ranges(req) ?
+			  VIRTIO_BLK_S_IOERR : VIRTIO_BLK_S_OK);
 }
 
 void vpin_blk_file_flush(struct vpin_blk_req *req)
 {
-	vpin_blk_defer(req, vpin_blk_file_flush_work);
-}
-
-void vpin_blk_file_ranges(struct vpin_blk_req *req)
-{
-	vpin_blk_defer(req, vpin_blk_file_ranges_work);
+	vpin_blk_part_block(req, &req->part, vpin_blk_file_sync);
 }

@@ -50,7 +50,8 @@ static u8 vpin_blk_parse_range(struct vpin_blk_req *req,
 		return VIRTIO_BLK_S_UNSUPP;
 	range->sector = le64_to_cpu(wire->sector);
 	range->nr = le32_to_cpu(wire->num_sectors);
-	range->unmap = flags & VIRTIO_BLK_WRITE_ZEROES_FLAG_UNMAP;
+	range->unmap = req->disk->discard &&
+		       flags & VIRTIO_BLK_WRITE_ZEROES_FLAG_UNMAP;
 	if (!range->nr || range->nr > max ||
 	    !vpin_blk_in_disk(req->disk, range->sector, range->nr))
 		return VIRTIO_BLK_S_IOERR;
@@ -128,8 +129,7 @@ bool vpin_blk_parse(struct vpin_blk_req *req, const struct vpin_dev *dev,
 	req->type = U32_MAX;
 	req->len = 0;
 	req->nr_ranges = 0;
-	req->flush_after = false;
-	req->fua = false;
+	req->stable = false;
 	req->status = vpin_chain_last_byte(chain, in->snap, in->hint);
 	if (!req->status)
 		return false;
@@ -144,30 +144,47 @@ bool vpin_blk_parse(struct vpin_blk_req *req, const struct vpin_dev *dev,
 	return true;
 }
 
+/* Has the backend transfer data; what cannot be started now is the queue's. */
+static void vpin_blk_transfer(struct vpin_blk_req *req, struct vpin_vq *vq,
+			      const struct vpin_cursor *data)
+{
+	struct vpin_blk_queue *queue = vq->priv;
+	struct vpin_blk_build build = {
+		.req = req,
+		.data = *data,
+		.pos = req->sector << SECTOR_SHIFT,
+		.left = req->len,
+	};
+
+	if (unlikely(!vpin_blk_build(vq, &build)))
+		queue->build = build;
+}
+
 /* Has the backend do it. */
-static void vpin_blk_submit(struct vpin_blk_req *req, const struct vpin_dev *dev,
+static void vpin_blk_submit(struct vpin_blk_req *req, struct vpin_vq *vq,
 			    struct vpin_cursor *out, struct vpin_cursor *in)
 {
 	const struct vpin_blk_backend *backend = req->disk->backend;
-	bool stable = !vpin_blk_is_writeback(dev);
 
 	switch (req->type) {
 	case VIRTIO_BLK_T_IN:
-		backend->rw(req, in);
+		vpin_blk_transfer(req, vq, in);
 		break;
 	case VIRTIO_BLK_T_OUT:
-		req->fua = stable;
-		backend->rw(req, out);
+		req->stable = !vpin_blk_is_writeback(vq->dev);
+		vpin_blk_transfer(req, vq, out);
 		break;
 	case VIRTIO_BLK_T_FLUSH:
-		backend->flush(req);
+		/* What cannot be written is stable. */
+		if (req->disk->ro)
+			vpin_blk_req_put(req);
+		else
+			backend->flush(req);
 		break;
 	case VIRTIO_BLK_T_DISCARD:
-		backend->discard(req);
-		break;
 	case VIRTIO_BLK_T_WRITE_ZEROES:
-		req->flush_after = stable;
-		backend->write_zeroes(req);
+		req->stable = !vpin_blk_is_writeback(vq->dev);
+		vpin_blk_part_block(req, &req->part, backend->ranges);
 		break;
 	}
 }
@@ -203,7 +220,7 @@ bool vpin_blk_start(struct vpin_blk_req *req, struct vpin_vq *vq, u16 head)
 	} else if (req->result == VIRTIO_BLK_S_OK) {
 		vpin_vq_begin(vq, &req->req, head);
 		atomic_set(&req->parts, 1);
-		vpin_blk_submit(req, dev, &out, &in);
+		vpin_blk_submit(req, vq, &out, &in);
 		return true;
 	}
 

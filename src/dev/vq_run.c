@@ -118,6 +118,12 @@ void vpin_vq_begin(struct vpin_vq *vq, struct vpin_req *req, u16 head)
 	vq->inflight++;
 }
 
+/* Whether this is a turn of the queue's own, which sees all before it is over. */
+static bool vpin_vq_in_turn(const struct vpin_vq *vq)
+{
+	return vq->turn == current && in_task();
+}
+
 /**
  * vpin_vq_complete - a request in flight ended; its worker does the rest
  * @req: the request
@@ -128,8 +134,7 @@ void vpin_vq_complete(struct vpin_req *req)
 {
 	struct vpin_vq *vq = req->vq;
 
-	/* In a turn of the queue's own, which will see it before it is over. */
-	if (vq->turn == current && in_task()) {
+	if (vpin_vq_in_turn(vq)) {
 		req->node.next = NULL;
 		*vq->done_end = &req->node;
 		vq->done_end = &req->node.next;
@@ -145,6 +150,35 @@ void vpin_vq_complete(struct vpin_req *req)
 	if (llist_add(&req->node, &vq->done))
 		vpin_worker_queue(vq->worker, &vq->work);
 	rcu_read_unlock();
+}
+
+/**
+ * vpin_vq_wake - something happened that the device type deals with in a turn
+ * @vq: the queue; a request of it is in flight as long as @node is not in @list
+ * @node: what happened
+ * @list: where the type looks for it, first and last in each turn
+ *
+ * Context: any.
+ */
+void vpin_vq_wake(struct vpin_vq *vq, struct llist_node *node,
+		  struct llist_head *list)
+{
+	/* As in vpin_vq_complete(). */
+	rcu_read_lock();
+	if (llist_add(node, list) && !vpin_vq_in_turn(vq))
+		vpin_worker_queue(vq->worker, &vq->work);
+	rcu_read_unlock();
+}
+
+/**
+ * vpin_vq_rerun - has the queue run one more turn
+ * @vq: the queue; a request of it is in flight until this returns
+ *
+ * Context: any.
+ */
+void vpin_vq_rerun(struct vpin_vq *vq)
+{
+	vpin_worker_queue(vq->worker, &vq->work);
 }
 
 /* Gives ended requests back, in order. */
@@ -255,8 +289,12 @@ bool vpin_vq_work(struct vpin_work *work)
 	vpin_vq_poll_adapt(vq);
 	vq->turn = current;
 	vpin_vq_reap(vq);
+	if (vq->dev->type->vq_resume) {
+		more = vq->dev->type->vq_resume(vq);
+		vpin_vq_reap(vq);
+	}
 	if (vpin_vq_can_fetch(vq))
-		more = vpin_vq_fetch(vq);
+		more |= vpin_vq_fetch(vq);
 	polling = vpin_vq_poll_backend(vq);
 	vq->turn = NULL;
 
@@ -268,8 +306,8 @@ bool vpin_vq_work(struct vpin_work *work)
 		wake_up(&vq->idle);
 		vpin_dev_idle(vq->dev);
 	}
-	/* While the queue waits for its ring, so do polled requests. */
+	/* While the queue waits for its ring, so do requests. */
 	if (!vpin_vq_can_fetch(vq))
-		return polling && (vq->view || !vq->fetching);
+		return (more || polling) && (vq->view || !vq->fetching);
 	return more || polling || vpin_vq_rest(vq);
 }

@@ -14,6 +14,8 @@ static int attach(struct dev *dev, int backend_fd)
 		.backend_fd = backend_fd,
 		.flags = dev->options.attach_flags,
 		.nice = dev->options.nice,
+		.logical_block_size = dev->options.logical,
+		.physical_block_size = dev->options.physical,
 		.num_queues = dev->options.queues,
 		.num_workers = dev->options.workers,
 	};

@@ -15,6 +15,7 @@
 struct dev_options {
 	uint64_t attach_flags;
 	int nice;			/* with VPIN_ATTACH_NICE */
+	unsigned int logical, physical;	/* block sizes in bytes */
 	const char *serial;
 	unsigned int queues;		/* 1 */
 	unsigned int workers;		/* one a queue */

@@ -325,6 +325,61 @@ TEST_F(blk, data_at_any_address)
 	}
 }
 
+/* More than a bounce buffer holds, and more than fits into a turn. */
+TEST_F(blk, much_data_at_an_odd_address)
+{
+	static const unsigned int lengths[] = { 256 << 10, (1 << 20) + 65536 };
+	unsigned int i;
+
+	for (i = 0; i < sizeof(lengths) / sizeof(*lengths); i++) {
+		uint8_t *data = self->data + 1;
+
+		data[-1] = data[lengths[i]] = 0x77;
+		pattern_fill(data, lengths[i], 8, i);
+		ASSERT_EQ(0, DO(OUT, 8, data, lengths[i]));
+		memset(data, 0, lengths[i]);
+		ASSERT_EQ(0, DO(IN, 8, data, lengths[i]));
+		EXPECT_TRUE(pattern_is(data, lengths[i], 8, i));
+		EXPECT_EQ(0x77, data[-1]);
+		EXPECT_EQ(0x77, data[lengths[i]]);
+		/* And as it lies right. */
+		ASSERT_EQ(0, DO(IN, 8, self->data, lengths[i]));
+		EXPECT_TRUE(pattern_is(self->data, lengths[i], 8, i));
+	}
+}
+
+/* The first pieces lie right, then one does not, then they do again. */
+TEST_F(blk, some_pieces_lie_wrong)
+{
+	enum { PIECES = 40, LENGTH = 4096 };
+	struct vq_buf bufs[PIECES + 2];
+	unsigned int i, writes;
+	uint8_t *data[PIECES];
+
+	for (i = 0; i < PIECES; i++)
+		data[i] = self->data + 2 * i * LENGTH + (i == 20 ? 3 : 0);
+	for (writes = 0; writes < 2; writes++) {
+		bufs[0] = (struct vq_buf){ IOVA(self->request.header), 16, false };
+		for (i = 0; i < PIECES; i++) {
+			bufs[i + 1] = (struct vq_buf){ IOVA(data[i]), LENGTH, writes == 1 };
+			if (writes)
+				memset(data[i], 0, LENGTH);
+			else
+				pattern_fill(data[i], LENGTH, 8 + i * 8, 5);
+		}
+		bufs[i + 1] = (struct vq_buf){ IOVA(self->request.status), 1, true };
+		prepare(self->request.header, writes ? VIRTIO_BLK_T_IN : VIRTIO_BLK_T_OUT, 8);
+		*self->request.status = BLK_NO_STATUS;
+		EXPECT_EQ(writes ? PIECES * LENGTH + 1 : 1,
+			  blk_do_chain(self->vq, bufs, PIECES + 2));
+		EXPECT_EQ(0, *self->request.status);
+	}
+	for (i = 0; i < PIECES; i++)
+		EXPECT_TRUE(pattern_is(data[i], LENGTH, 8 + i * 8, 5)) TH_LOG("piece %u", i);
+	ASSERT_EQ(0, DO(IN, 8, self->data, PIECES * LENGTH));
+	EXPECT_TRUE(pattern_is(self->data, PIECES * LENGTH, 8, 5));
+}
+
 TEST_F(blk, data_in_odd_pieces)
 {
 	struct vq_buf bufs[64];

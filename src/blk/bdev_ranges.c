@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * DISCARD and WRITE_ZEROES of a block device.  Only the blocking calls write
+ * zeroes out where a device turns out not to do it by itself.
+ */
+#include "blk.h"
+
+static int vpin_blk_bdev_range(const struct vpin_blk_req *req,
+			       const struct vpin_blk_range *range)
+{
+	struct block_device *bdev = req->disk->bdev;
+	int ret;
+
+	if (req->type == VIRTIO_BLK_T_WRITE_ZEROES)
+		return blkdev_issue_zeroout(bdev, range->sector, range->nr,
+					    GFP_NOIO, range->unmap ? 0 :
+					    BLKDEV_ZERO_NOUNMAP);
+	ret = blkdev_issue_discard(bdev, range->sector, range->nr, GFP_NOIO);
+	/* A discard is a hint: not following it is no failure. */
+	return ret == -EOPNOTSUPP ? 0 : ret;
+}
+
+static int vpin_blk_bdev_all_ranges(struct vpin_blk_req *req)
+{
+	struct vpin_blk *blk = req->disk;
+	unsigned int i;
+	int ret;
+
+	if (bdev_read_only(blk->bdev))
+		return -EROFS;
+	for (i = 0; i < req->nr_ranges; i++) {
+		const struct vpin_blk_range *range = &req->ranges[i];
+		u64 pos = range->sector << SECTOR_SHIFT;
+		u64 len = (u64)range->nr << SECTOR_SHIFT;
+
+		ret = vpin_blk_cohere(blk, pos, len, true);
+		if (ret)
+			return ret;
+		ret = vpin_blk_bdev_range(req, range);
+		if (ret)
+			return ret;
+		if (vpin_blk_is_cached(blk, pos, len))
+			vpin_blk_uncache(blk, pos, len);
+	}
+	return req->stable ? blkdev_issue_flush(blk->bdev) : 0;
+}
+
+void vpin_blk_bdev_ranges(struct vpin_blocking_item *item)
+{
+	struct vpin_blk_req *req =
+		container_of(item, struct vpin_blk_req, part.item);
+
+	vpin_blk_part_end(req, &req->part, vpin_blk_bdev_all_ranges(req) ?
+			  VIRTIO_BLK_S_IOERR : VIRTIO_BLK_S_OK);
+}
