@@ -17,23 +17,18 @@
 #include "backend.h"
 #include "blk.h"
 #include "dev.h"
+#include "disk.h"
 #include "harness.h"
 #include "host.h"
-#include "nullb.h"
 
-#define DISK		"vpin-end"
+#define DISK		"end"
 #define LENGTH		4096
 #define DRAIN_MS	500	/* how long a close waits here */
 #define SLOW_MS		3000	/* how long the slow disk takes */
 #define QUICK_MS	200	/* how long the other does */
 
-static const char *const slow[] = {
-	"memory_backed=1", "size=16", "irqmode=2", "completion_nsec=3000000000", NULL
-};
-
-static const char *const quick[] = {
-	"memory_backed=1", "size=16", "irqmode=2", "completion_nsec=200000000", NULL
-};
+static const char slow[] = "irqmode=2,completion_nsec=3000000000";
+static const char quick[] = "irqmode=2,completion_nsec=200000000";
 
 static long now_ms(void)
 {
@@ -90,7 +85,7 @@ FIXTURE(end) {
 };
 
 FIXTURE_VARIANT(end) {
-	const char *const *disk;
+	const char *disk;
 	unsigned int drain_ms;
 	uint64_t flags;
 };
@@ -108,7 +103,7 @@ FIXTURE_SETUP(end)
 	self->dev.fd = -1;
 	self->pins = host_pins();
 	self->users = module_users();
-	self->disk = nullb_open(DISK, variant->disk);
+	self->disk = nullb_create(DISK, 16, variant->disk);
 	ASSERT_LE(0, self->disk);
 	ASSERT_EQ(0, set_drain_ms(variant->drain_ms));
 }
@@ -119,7 +114,8 @@ FIXTURE_TEARDOWN(end)
 	EXPECT_TRUE(wait_for_pins(self->pins, 2 * SLOW_MS));
 	EXPECT_EQ(0, host_workers());
 	EXPECT_EQ(self->users, module_users());
-	nullb_close(DISK, self->disk);
+	close(self->disk);
+	nullb_remove(DISK);
 	EXPECT_EQ(0, set_drain_ms(5000));
 }
 
@@ -150,7 +146,7 @@ static int begin(FIXTURE_DATA(end) *self)
 static bool disk_has_it(FIXTURE_DATA(end) *self)
 {
 	static uint8_t data[LENGTH] __attribute__((aligned(4096)));
-	int fd = open("/dev/" DISK, O_RDONLY | O_DIRECT);
+	int fd = open("/dev/vpin-" DISK, O_RDONLY | O_DIRECT);
 	bool has;
 
 	(void)self;
