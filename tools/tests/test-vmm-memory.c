@@ -11,7 +11,7 @@
 #include <sys/mman.h>
 #include <time.h>
 
-#include "nullb.h"
+#include "disk.h"
 #include "vmm.h"
 
 #define FAR		(1ULL << 40)
@@ -333,17 +333,17 @@ struct slow {
 
 static int slow_open(struct slow *slow)
 {
-	static const char *const options[] = { "size=16", "memory_backed=1", "blocksize=512", NULL };
 	char command[256];
 
-	slow->disk = nullb_open("vpin_slow", options);
+	slow->disk = nullb_create("slow", 16, "blocksize=512");
 	if (slow->disk < 0)
 		return slow->disk;
 	snprintf(command, sizeof(command),
-		 "dmsetup create vpin_delay --noudevsync --table '0 32768 delay /dev/vpin_slow 0 %d' >/dev/null",
+		 "dmsetup create vpin_delay --noudevsync --table '0 32768 delay /dev/vpin-slow 0 %d' >/dev/null",
 		 SLOW_MS);
 	if (system(command)) {
-		nullb_close("vpin_slow", slow->disk);
+		close(slow->disk);
+		nullb_remove("slow");
 		return -EIO;
 	}
 	system("dmsetup mknodes vpin_delay >/dev/null 2>&1");
@@ -355,7 +355,8 @@ static void slow_close(struct slow *slow)
 {
 	close(slow->fd);
 	system("dmsetup remove --noudevsync vpin_delay >/dev/null 2>&1 || sleep 1; dmsetup remove --noudevsync vpin_delay >/dev/null 2>&1");
-	nullb_close("vpin_slow", slow->disk);
+	close(slow->disk);
+	nullb_remove("slow");
 }
 
 /* In place of the fixture's: a device on @slow, whose sectors hold a pattern. */
