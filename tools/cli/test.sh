@@ -330,14 +330,14 @@ else
 fi
 
 # What DKMS reads: its functions hide the kernel in question behind another.
-autoinstall() # KERNEL
+autoinstall() # KERNEL, [ARCHITECTURE]
 {
 	# shellcheck disable=SC2016 # expanded inside
 	bash -c '
-		kernelver=$1 conf=$2
-		read_conf() { local kernelver=; source_it; }
+		kernelver=$1 conf=$2 arch=$3
+		read_conf() { local kernelver= arch=; source_it; }
 		source_it() { (. "$conf"; echo "[$AUTOINSTALL]"); }
-		read_conf' dkms "$1" "$top/dkms.conf"
+		read_conf' dkms "$1" "$top/dkms.conf" "${2-x86_64}"
 }
 for kernel in 5.10.0-33-amd64 4.19.0 6.0.7-1 3.2; do
 	result "$([ "$(autoinstall "$kernel")" = '[]' ] && echo ok || echo 'not ok')" \
@@ -346,6 +346,12 @@ done
 for kernel in 6.1.0-56-amd64 6.12.117+deb12-amd64 7.3.4 10.0-rc1 ''; do
 	result "$([ "$(autoinstall "$kernel")" = '[yes]' ] && echo ok || echo 'not ok')" \
 		"T11 DKMS builds for '$kernel'"
+done
+
+for arch in i686 armv7l x86_64 aarch64 s390x ppc64le riscv64; do
+	case $arch in i686 | armv7l) wanted='[]' ;; *) wanted='[yes]' ;; esac
+	result "$([ "$(autoinstall 6.12.1 $arch)" = "$wanted" ] && echo ok || echo 'not ok')" \
+		"T11 DKMS on $arch: $wanted"
 done
 
 # Kernels that were built by this and that; the tools are stand-ins.
