@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -51,7 +53,7 @@ int forget_add(const char *options)
 	snprintf(mounted_at, sizeof(mounted_at), "/tmp/%s", name);
 	snprintf(after_at, sizeof(after_at), "/tmp/%s-after", name);
 	snprintf(file_path, sizeof(file_path), "/tmp/%s/disk", name);
-	snprintf(text, sizeof(text), "%s %s", name, options);
+	snprintf(text, sizeof(text), "%s size=20 %s", name, options);
 	return put(CONTROL "add", text);
 }
 
@@ -80,7 +82,7 @@ int forget_format(uint64_t size)
 
 	mkdir(mounted_at, 0755);
 	mkdir(after_at, 0755);
-	snprintf(command, sizeof(command), "mkfs.ext4 -q -F %s", disk);
+	snprintf(command, sizeof(command), "mkfs.ext4 -q -F -b 4096 %s", disk);
 	if (system(command) || mount(disk, mounted_at, "ext4", 0, NULL))
 		return -EIO;
 	formatted = true;
@@ -147,4 +149,20 @@ long forget_count(const char *kind)
 int forget_hold(bool hold)
 {
 	return put(attribute("hold"), hold ? "1" : "0");
+}
+
+int forget_fail(const char *kind, uint64_t first, uint64_t sectors)
+{
+	char text[64];
+
+	snprintf(text, sizeof(text), "%s %llu %llu", kind, (unsigned long long)first,
+		 (unsigned long long)(first + sectors - 1));
+	return put(attribute("fail"), text);
+}
+
+long forget_file_sector(int fd)
+{
+	int block = 0;
+
+	return ioctl(fd, FIBMAP, &block) ? -errno : block * 8L;
 }

@@ -43,4 +43,13 @@ long forget_count(const char *kind);
 /* Keeps requests (1), or does them (0). */
 int forget_hold(bool hold);
 
+/*
+ * Has requests of a kind fail, "none" to stop that, where they touch the disk's
+ * sectors from @first on.
+ */
+int forget_fail(const char *kind, uint64_t first, uint64_t sectors);
+
+/* The disk's sector where the file begins, which is in one piece.  Or -errno. */
+long forget_file_sector(int fd);
+
 #endif

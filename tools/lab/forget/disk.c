@@ -9,6 +9,8 @@
  *		leave; 0 takes all that is not stable, another number is a seed
  *		for a choice of half of it
  *  hold	write 1: requests are kept; 0: they are done
+ *  fail	write "KIND [FIRST LAST]", a kind as in counts: such requests fail,
+ *		if they touch one of those sectors; "none": no longer
  */
 #include <linux/blkdev.h>
 #include <linux/kstrtox.h>
@@ -17,12 +19,34 @@
 #include <linux/sysfs.h>
 #include "forget.h"
 
+/* As in enum forget_count. */
+static const char * const forget_disk_kinds[FORGET_COUNTS] = {
+	"reads", "writes", "fua", "flushes", "discards", "zeroes", "unmaps",
+	"polled",
+};
+
+static bool forget_disk_fails(struct forget_disk *fdisk, struct request *rq)
+{
+	sector_t last = blk_rq_pos(rq) + max(blk_rq_sectors(rq), 1U) - 1;
+	bool fails;
+
+	spin_lock(&fdisk->lock);
+	fails = fdisk->fail == forget_memory_kind(rq) &&
+		(req_op(rq) == REQ_OP_FLUSH ||
+		 (blk_rq_pos(rq) <= fdisk->fail_last &&
+		  last >= fdisk->fail_first));
+	spin_unlock(&fdisk->lock);
+	return fails;
+}
+
 static void forget_disk_finish(struct forget_disk *fdisk, struct request *rq)
 {
 	blk_status_t status = BLK_STS_OK;
 
 	if (fdisk->refuse && req_op(rq) == REQ_OP_DISCARD)
 		status = BLK_STS_NOTSUPP;
+	else if (forget_disk_fails(fdisk, rq))
+		status = BLK_STS_IOERR;
 	else
 		forget_memory_do(&fdisk->memory, rq);
 	blk_mq_end_request(rq, status);
@@ -119,16 +143,13 @@ static DEVICE_ATTR_RO(unstable);
 static ssize_t counts_show(struct device *dev, struct device_attribute *attr,
 			   char *buf)
 {
-	static const char * const names[FORGET_COUNTS] = {
-		"reads", "writes", "fua", "flushes", "discards", "zeroes",
-		"unmaps", "polled",
-	};
 	struct forget_memory *memory = &forget_disk_of(dev)->memory;
 	ssize_t len = 0;
 	int i;
 
 	for (i = 0; i < FORGET_COUNTS; i++)
-		len += sysfs_emit_at(buf, len, "%s %llu\n", names[i],
+		len += sysfs_emit_at(buf, len, "%s %llu\n",
+				     forget_disk_kinds[i],
 				     READ_ONCE(memory->counts[i]));
 	return len;
 }
@@ -182,11 +203,37 @@ static ssize_t hold_store(struct device *dev, struct device_attribute *attr,
 }
 static DEVICE_ATTR_WO(hold);
 
+static ssize_t fail_store(struct device *dev, struct device_attribute *attr,
+			  const char *buf, size_t len)
+{
+	struct forget_disk *fdisk = forget_disk_of(dev);
+	unsigned long long first = 0, last = fdisk->memory.nr - 1;
+	char kind[16];
+	int i;
+
+	if (sscanf(buf, "%15s %llu %llu", kind, &first, &last) < 1)
+		return -EINVAL;
+	for (i = 0; i < FORGET_COUNTS; i++) {
+		if (!strcmp(kind, forget_disk_kinds[i]))
+			break;
+	}
+	if (i == FORGET_COUNTS && strcmp(kind, "none"))
+		return -EINVAL;
+	spin_lock(&fdisk->lock);
+	fdisk->fail = i;
+	fdisk->fail_first = first;
+	fdisk->fail_last = last;
+	spin_unlock(&fdisk->lock);
+	return len;
+}
+static DEVICE_ATTR_WO(fail);
+
 static struct attribute *forget_disk_attrs[] = {
 	&dev_attr_unstable.attr,
 	&dev_attr_counts.attr,
 	&dev_attr_cut.attr,
 	&dev_attr_hold.attr,
+	&dev_attr_fail.attr,
 	NULL
 };
 
@@ -237,6 +284,7 @@ static struct forget_disk *forget_disk_one(const struct forget_options *options)
 	spin_lock_init(&fdisk->lock);
 	fdisk->refuse = options->discard > 1;
 	fdisk->poll = options->poll;
+	fdisk->fail = FORGET_COUNTS;
 	ret = forget_memory_init(&fdisk->memory,
 				 (sector_t)options->size << (20 - SECTOR_SHIFT),
 				 options->cache);

@@ -60,10 +60,13 @@ struct forget_options {
  * @memory: what it holds
  * @after: the disk that shows what a cut left; NULL for such a one
  * @refuse: answers discards with "not supported"
- * @lock: guards @hold and the lists
+ * @lock: guards @hold, the lists and @fail*
  * @hold: requests are kept, not done
  * @held: the kept ones
  * @polled: those that wait to be polled for
+ * @fail: the kind of request that fails, FORGET_COUNTS for none
+ * @fail_first: first sector for which it does
+ * @fail_last: last one
  */
 struct forget_disk {
 	struct list_head node;
@@ -77,11 +80,15 @@ struct forget_disk {
 	bool hold;
 	struct list_head held;
 	struct list_head polled;
+	enum forget_count fail;
+	sector_t fail_first;
+	sector_t fail_last;
 };
 
 int forget_memory_init(struct forget_memory *memory, sector_t nr, bool cache);
 void forget_memory_free(struct forget_memory *memory);
 void forget_memory_do(struct forget_memory *memory, struct request *rq);
+enum forget_count forget_memory_kind(const struct request *rq);
 u64 forget_memory_unstable(struct forget_memory *memory);
 void forget_memory_cut(struct forget_memory *memory, u8 *after, u64 seed);
 

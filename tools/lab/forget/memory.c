@@ -58,34 +58,34 @@ static void forget_memory_copy(struct forget_memory *memory, struct request *rq)
 	}
 }
 
+/* What a request is; FUA and unmapping are extra. */
+enum forget_count forget_memory_kind(const struct request *rq)
+{
+	switch (req_op(rq)) {
+	case REQ_OP_WRITE:
+		return FORGET_WRITES;
+	case REQ_OP_FLUSH:
+		return FORGET_FLUSHES;
+	case REQ_OP_DISCARD:
+		return FORGET_DISCARDS;
+	case REQ_OP_WRITE_ZEROES:
+		return FORGET_ZEROES;
+	default:
+		return FORGET_READS;
+	}
+}
+
 static void forget_memory_count(struct forget_memory *memory,
 				const struct request *rq)
 {
+	enum forget_count kind = forget_memory_kind(rq);
 	u64 *counts = memory->counts;
 
-	switch (req_op(rq)) {
-	case REQ_OP_READ:
-		counts[FORGET_READS]++;
-		break;
-	case REQ_OP_WRITE:
-		counts[FORGET_WRITES]++;
-		if (rq->cmd_flags & REQ_FUA)
-			counts[FORGET_FUA]++;
-		break;
-	case REQ_OP_FLUSH:
-		counts[FORGET_FLUSHES]++;
-		break;
-	case REQ_OP_DISCARD:
-		counts[FORGET_DISCARDS]++;
-		break;
-	case REQ_OP_WRITE_ZEROES:
-		counts[FORGET_ZEROES]++;
-		if (!(rq->cmd_flags & REQ_NOUNMAP))
-			counts[FORGET_UNMAPS]++;
-		break;
-	default:
-		break;
-	}
+	counts[kind]++;
+	if (kind == FORGET_WRITES && rq->cmd_flags & REQ_FUA)
+		counts[FORGET_FUA]++;
+	if (kind == FORGET_ZEROES && !(rq->cmd_flags & REQ_NOUNMAP))
+		counts[FORGET_UNMAPS]++;
 	if (rq->mq_hctx->type == HCTX_TYPE_POLL)
 		counts[FORGET_POLLED]++;
 }
