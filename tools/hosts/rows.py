@@ -11,6 +11,8 @@ from host import Absent, Broken, get, put, run
 MIB = 1 << 20
 NULLB = "/sys/kernel/config/nullb"
 FORGET = "/sys/kernel/debug/forget"
+# Nobody but dmsetup makes its devices' nodes.
+os.environ["DM_DISABLE_UDEV"] = "1"
 
 
 class Row:
@@ -46,10 +48,12 @@ class Row:
     cut = None				# the path of what a power cut leaves
 
     # Parts that rows are made of.
+    size = 48				# MiB of a disk that forgets
+
     def add_forget(self, options=""):
         if not os.path.exists(FORGET):
             raise Absent("no disks that forget")
-        put(f"{FORGET}/add", f"{self.id} size=128 {options}")
+        put(f"{FORGET}/add", f"{self.id} size={self.size} {options}")
         self.undo.append(lambda: put(f"{FORGET}/remove", self.id))
         self.base = f"/dev/{self.id}"
         return self.base
@@ -60,7 +64,7 @@ class Row:
             raise Absent("no null_blk")
         os.mkdir(directory)
         self.undo.append(lambda: os.rmdir(directory))
-        for name, value in {"size": 128, "memory_backed": 1, **options, "power": 1}.items():
+        for name, value in {"size": 48, "memory_backed": 1, **options, "power": 1}.items():
             put(f"{directory}/{name}", str(value))
         self.undo.append(lambda: put(f"{directory}/power", "0"))
         self.base = f"/dev/{self.id}"
@@ -82,15 +86,15 @@ class Row:
         return f"/dev/mapper/{self.id}d"
 
     def dm(self, verb, *rest):
-        run(["dmsetup", "--noudevsync", "--noudevrules", verb, *rest[:0], f"{self.id}d", *rest])
+        run(["dmsetup", verb, f"{self.id}d", *rest])
 
     def reload(self, *table):
         self.dm("load", "--table", self.table(*table))
-        run(["dmsetup", "--noudevsync", "suspend", "--nolockfs", "--noflush", f"{self.id}d"])
+        self.dm("suspend", "--nolockfs", "--noflush")
         self.dm("resume")
 
     def suspend(self):
-        run(["dmsetup", "--noudevsync", "suspend", "--nolockfs", "--noflush", f"{self.id}d"])
+        self.dm("suspend", "--nolockfs", "--noflush")
 
     def resume(self):
         self.dm("resume")
@@ -229,6 +233,7 @@ class Dust(Row):
 
     def mend(self):
         run(f"dmsetup message {self.id}d 0 disable")
+        run(f"dmsetup message {self.id}d 0 removebadblock 2048", check=False)
 
 
 class ReadOnly(Row):
@@ -258,6 +263,7 @@ class File(Row):
     file = True
     columns = ALL + ("shrunk", "rights")
     mkfs = fs = ""
+    size = 80
     mount_options = after_options = ""
 
     def make(self):
@@ -307,6 +313,7 @@ class File(Row):
 class Ext4(File):
     name, meaning = "ext4", "a file of an ext4"
     mkfs, fs = "mkfs.ext4 -q -m 20 -O quota -E quotatype=usrquota", "ext4"
+    mount_options = "-o usrquota"
     quick = True
     user = True
 
@@ -320,6 +327,7 @@ class Xfs(File):
 class Btrfs(File):
     name, meaning = "btrfs", "a file of a btrfs, which checksums it"
     mkfs, fs = "mkfs.btrfs -q -f", "btrfs"
+    size = 160
 
 
 class Overlay(File):
@@ -373,7 +381,7 @@ class Squashfs(File):
 
 
 class Nfs(File):
-    name, meaning = "nfs", "a file of an NFS 4.2 on the loopback"
+    name, meaning = "nfs", "a file of an NFS (version 4) on the loopback"
     ways = ("direct", "buffered")
     columns = ("coherent",)
 
@@ -383,7 +391,7 @@ class Nfs(File):
             self.serve()
         self.mount = f"/tmp/{self.id}"
         os.mkdir(self.mount)
-        result = run(f"timeout 30 mount -t nfs4 -o vers=4.2,soft,timeo=50 localhost:/ {self.mount}",
+        result = run(f"timeout 30 mount -t nfs4 -o soft,timeo=50 localhost:/ {self.mount}",
                      check=False)
         if result.returncode:
             raise Absent(f"no NFS: {result.stderr.strip()}")
@@ -398,10 +406,12 @@ class Nfs(File):
             run("mkdir -p /var/lib/nfs/rpc_pipefs /var/lib/nfs/v4recovery /var/lib/nfs/sm")
             run("touch /var/lib/nfs/etab /var/lib/nfs/rmtab")
             run("mount -t nfsd nfsd /proc/fs/nfsd")
+            run("rpcbind -w")
             run(f"exportfs -o rw,no_root_squash,insecure,fsid=0,no_subtree_check "
                 f"localhost:{self.exported}")
-            run("rpc.mountd -N 2 -N 3 -V 4")
-            run("rpc.nfsd -N 3 -V 4.2 --no-udp --grace-time 10 2", check=False)
+            run("rpc.mountd -N 2 -N 3")
+            run("rpc.nfsd -N 3 2")
+            put("/proc/fs/nfsd/v4_end_grace", "Y")
         except Broken as error:
             raise Absent(f"no NFS: {error}") from error
 
