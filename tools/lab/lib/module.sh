@@ -45,6 +45,8 @@ module() {
 	dir=$(module_dir "$@")
 	with_lock "module-$(sha256sum <<<"$dir" | cut -c1-10)" \
 		module_build "$dir" "${image%/linux}" "${linked[@]}"
+	with_lock "forget-$(sha256sum <<<"$dir" | cut -c1-10)" \
+		module_build_forget "$dir" "${image%/linux}"
 	printf '%s/vhost_pin.ko\n' "$dir"
 }
 
@@ -66,4 +68,21 @@ module_build() {
 		die "vhost_pin.ko did not build: the whole log is $log"
 	fi
 	grep -E 'warning' -A3 "$log" >&2 || true
+}
+
+# The disk that forgets, for tests; it lies beside vhost_pin.ko.
+module_build_forget() {
+	local dir=$1-forget object_dir=$2 log=$1-forget/build.log
+	mkdir -p "$dir"
+	rsync -rl --checksum "$LAB/forget/" "$dir/"
+	if [[ $(cat "$dir/.kernel" 2>/dev/null) != "$object_dir" ]]; then
+		find "$dir" \( -name '*.o' -o -name '*.cmd' -o -name '*.ko' \) -delete
+		printf '%s\n' "$object_dir" >"$dir/.kernel"
+	fi
+	if ! kbuild "$object_dir" "$object_dir" M="$dir" W=1 modules >"$log" 2>&1; then
+		cat "$log" >&2
+		die "forget.ko did not build: the whole log is $log"
+	fi
+	grep -E 'warning' -A3 "$log" >&2 || true
+	cmp -s "$dir/forget.ko" "$1/forget.ko" || cp "$dir/forget.ko" "$1/forget.ko"
 }

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "forget.h"
+
+#define CONTROL		"/sys/kernel/debug/forget/"
+
+static char name[16], disk[32], after[32], mounted_at[32], after_at[40], file_path[40];
+static bool formatted;
+
+static int put(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC), ret;
+
+	if (fd < 0)
+		return -errno;
+	ret = write(fd, text, strlen(text)) < 0 ? -errno : 0;
+	close(fd);
+	return ret;
+}
+
+/* A file of the disk's in sysfs. */
+static const char *attribute(const char *of)
+{
+	static char path[64];
+
+	snprintf(path, sizeof(path), "/sys/block/%s/forget/%s", name, of);
+	return path;
+}
+
+bool forget_is_there(void)
+{
+	return !access(CONTROL "add", F_OK);
+}
+
+int forget_add(const char *options)
+{
+	char text[128];
+
+	formatted = false;
+	snprintf(name, sizeof(name), "fg%d", getpid());
+	snprintf(disk, sizeof(disk), "/dev/%s", name);
+	snprintf(after, sizeof(after), "/dev/%s-after", name);
+	snprintf(mounted_at, sizeof(mounted_at), "/tmp/%s", name);
+	snprintf(after_at, sizeof(after_at), "/tmp/%s-after", name);
+	snprintf(file_path, sizeof(file_path), "/tmp/%s/disk", name);
+	snprintf(text, sizeof(text), "%s size=20 %s", name, options);
+	return put(CONTROL "add", text);
+}
+
+int forget_remove(void)
+{
+	if (formatted && umount(mounted_at))
+		return -errno;
+	formatted = false;
+	return put(CONTROL "remove", name);
+}
+
+const char *forget_disk(void)
+{
+	return disk;
+}
+
+const char *forget_file(void)
+{
+	return file_path;
+}
+
+int forget_format(uint64_t size)
+{
+	char command[64];
+	int fd;
+
+	mkdir(mounted_at, 0755);
+	mkdir(after_at, 0755);
+	snprintf(command, sizeof(command), "mkfs.ext4 -q -F -b 4096 %s", disk);
+	if (system(command) || mount(disk, mounted_at, "ext4", 0, NULL))
+		return -EIO;
+	formatted = true;
+	fd = open(file_path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (fd < 0 || ftruncate(fd, size) || fsync(fd))
+		return -errno;
+	close(fd);
+	sync();
+	return 0;
+}
+
+int forget_cut(uint64_t seed)
+{
+	char text[24];
+
+	snprintf(text, sizeof(text), "%llu", (unsigned long long)seed);
+	return put(attribute("cut"), text);
+}
+
+int forget_read(void *data, uint64_t length, uint64_t offset)
+{
+	char left[48];
+	int fd, ret = 0;
+
+	/* Mounting replays the journal, as after a power cut. */
+	if (formatted && mount(after, after_at, "ext4", 0, NULL))
+		return -errno;
+	snprintf(left, sizeof(left), "%s/disk", after_at);
+	fd = open(formatted ? left : after, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || pread(fd, data, length, offset) != (ssize_t)length)
+		ret = -EIO;
+	if (fd >= 0)
+		close(fd);
+	if (formatted && umount(after_at))
+		ret = -errno;
+	return ret;
+}
+
+static long number(const char *path, const char *kind)
+{
+	FILE *file = fopen(path, "r");
+	char line[64], format[32];
+	long value = -1;
+
+	if (!file)
+		return -errno;
+	snprintf(format, sizeof(format), "%s%%ld", kind);
+	while (value < 0 && fgets(line, sizeof(line), file))
+		sscanf(line, format, &value);
+	fclose(file);
+	return value;
+}
+
+long forget_unstable(void)
+{
+	return number(attribute("unstable"), "");
+}
+
+long forget_count(const char *kind)
+{
+	return number(attribute("counts"), kind);
+}
+
+int forget_hold(bool hold)
+{
+	return put(attribute("hold"), hold ? "1" : "0");
+}
+
+int forget_fail(const char *kind, uint64_t first, uint64_t sectors)
+{
+	char text[64];
+
+	snprintf(text, sizeof(text), "%s %llu %llu", kind, (unsigned long long)first,
+		 (unsigned long long)(first + sectors - 1));
+	return put(attribute("fail"), text);
+}
+
+long forget_file_sector(int fd)
+{
+	int block = 0;
+
+	return ioctl(fd, FIBMAP, &block) ? -errno : block * 8L;
+}
