@@ -179,6 +179,25 @@ TEST_F(disk, T03_slow_device_and_odd_data)
 	dm_remove(dm);
 }
 
+/* More queues whose data bounces than the disk has buffers. */
+TEST_F(disk, bouncing_on_all_queues)
+{
+	const struct dev_options options = { .queues = 8, .memory = 24 * MIB };
+	static struct load load;
+	unsigned int i;
+
+	self->backend = nullb_create("bounce", 32, "irqmode=2");
+	ASSERT_LE(0, self->backend);
+	ASSERT_EQ(0, dev_run(&self->rig.dev, self->backend, &options));
+	load_init(&load, &self->rig.dev, 64, 262144, 1);
+	for (i = 0; i < 3; i++)
+		EXPECT_EQ(0, load_out_and_in(&load, i));
+	rig_close(&self->rig);
+	close(self->backend);
+	self->backend = -1;
+	nullb_remove("bounce");
+}
+
 /* A turn is bounded in bytes: the other queue of the disk gets its own. */
 TEST_F(disk, T03_much_data_on_the_other_queue)
 {

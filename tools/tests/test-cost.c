@@ -44,7 +44,7 @@ static long cgroup_has(const char *file, const char *word)
 static long kernel_memory(void)
 {
 	/* The counters are flushed every 2 s, or when they are asked for. */
-	return cgroup_has("memory.stat", "kernel ");
+	return cgroup_has("memory.stat", "kernel");
 }
 
 FIXTURE(cost) {
