@@ -175,8 +175,9 @@ void vpin_blk_bdev_poll(struct vpin_vq *vq)
 			break;
 		}
 	}
-	/* Within a turn nobody else says so. */
-	if (!llist_empty(&queue->ended) || !llist_empty(&queue->refused))
+	/* Within a turn nobody else says so to what waits for an end. */
+	if (!llist_empty(&queue->ended) || !llist_empty(&queue->refused) ||
+	    (vq->stalled && vq->done_at_once))
 		vpin_vq_rerun(vq);
 }
 

@@ -4,6 +4,7 @@
 #define VPIN_TESTS_RIG_H
 
 #include <endian.h>
+#include <errno.h>
 #include <string.h>
 
 #include "backend.h"

@@ -3,35 +3,12 @@
  * VPIN_ATTACH_POLL: requests that no interrupt ends, on a null_blk with memory
  * and one queue for them.
  */
-#include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include "backend.h"
-#include "blk.h"
-#include "dev.h"
-#include "harness.h"
-#include "host.h"
+#include "load.h"
 
-#define NULLB	"/sys/kernel/config/nullb/vpin-poll"
 #define DEPTH	32
 #define LENGTH	16384
-
-static int set(const char *option, const char *value)
-{
-	char path[128];
-	int fd, ret;
-
-	snprintf(path, sizeof(path), NULLB "/%s", option);
-	fd = open(path, O_WRONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	ret = write(fd, value, strlen(value)) < 0 ? -errno : 0;
-	close(fd);
-	return ret;
-}
 
 FIXTURE(poll) {
 	int backend;
@@ -45,13 +22,7 @@ FIXTURE_SETUP(poll)
 	const struct dev_options options = { .attach_flags = VPIN_ATTACH_POLL };
 	unsigned int i;
 
-	ASSERT_EQ(0, mkdir(NULLB, 0755)) TH_LOG("no null_blk in this kernel");
-	ASSERT_EQ(0, set("memory_backed", "1"));
-	ASSERT_EQ(0, set("size", "16"));
-	ASSERT_EQ(0, set("submit_queues", "1"));
-	ASSERT_EQ(0, set("poll_queues", "1"));
-	ASSERT_EQ(0, set("power", "1"));
-	self->backend = backend_device("/dev/vpin-poll");
+	self->backend = nullb_create("poll", 16, "submit_queues=1,poll_queues=1");
 	ASSERT_LE(0, self->backend);
 	ASSERT_EQ(0, dev_run(&self->dev, self->backend, &options));
 	for (i = 0; i < DEPTH; i++) {
@@ -66,8 +37,7 @@ FIXTURE_TEARDOWN(poll)
 		dev_close(&self->dev);
 	if (self->backend > 0)
 		close(self->backend);
-	set("power", "0");
-	rmdir(NULLB);
+	nullb_remove("poll");
 	EXPECT_EQ(0, host_workers());
 }
 
@@ -152,6 +122,120 @@ TEST_F(poll, idle_workers_sleep)
 {
 	ASSERT_EQ(0, start_all(self, VIRTIO_BLK_T_IN));
 	ASSERT_EQ(0, wait_all(self));
+	usleep(100000);
+	EXPECT_EQ(0, host_busy_workers());
+}
+
+/* T07: disks with fewer tags than requests, and with schedulers. */
+FIXTURE(tags) {
+	int backend;
+	struct dev dev;
+	struct load load;
+};
+
+FIXTURE_VARIANT(tags) {
+	const char *options;
+	const char *scheduler;
+	unsigned int queues;
+	unsigned int requests;
+};
+
+#define ONE	"submit_queues=1,poll_queues=1,"
+#define TWO	"submit_queues=1,poll_queues=2,"
+
+FIXTURE_VARIANT_ADD(tags, one_tag)   { ONE "hw_queue_depth=1", "none", 1, 64 };
+FIXTURE_VARIANT_ADD(tags, of_two)    { TWO "hw_queue_depth=1", "none", 4, 256 };
+FIXTURE_VARIANT_ADD(tags, of_four)   { ONE "hw_queue_depth=64", "none", 4, 512 };
+FIXTURE_VARIANT_ADD(tags, deadline)  { ONE "hw_queue_depth=16", "mq-deadline", 2, 256 };
+FIXTURE_VARIANT_ADD(tags, kyber)     { ONE "hw_queue_depth=16", "kyber", 2, 256 };
+FIXTURE_VARIANT_ADD(tags, bfq)	     { ONE "hw_queue_depth=16", "bfq", 2, 256 };
+FIXTURE_VARIANT_ADD(tags, deadline2) { TWO "hw_queue_depth=1", "mq-deadline", 4, 256 };
+/* A cache that is flushed: by requests that nobody polls for. */
+FIXTURE_VARIANT_ADD(tags, cache)     { ONE "hw_queue_depth=4,cache_size=8", "none", 2, 64 };
+
+FIXTURE_SETUP(tags)
+{
+	const struct dev_options options = {
+		.attach_flags = VPIN_ATTACH_POLL, .queues = variant->queues, .memory = 12 * MIB,
+		.queue_size = 512,
+	};
+
+	self->dev.fd = -1;
+	self->backend = nullb_create("tags", 16, variant->options);
+	ASSERT_LE(0, self->backend);
+	ASSERT_EQ(0, disk_queue_set(self->backend, "scheduler", variant->scheduler));
+	ASSERT_EQ(0, dev_run(&self->dev, self->backend, &options));
+	load_init(&self->load, &self->dev, variant->requests, 4096, 0);
+}
+
+FIXTURE_TEARDOWN(tags)
+{
+	dev_close(&self->dev);
+	close(self->backend);
+	nullb_remove("tags");
+	EXPECT_EQ(0, host_workers());
+}
+
+TEST_F(tags, T07_more_requests_than_tags)
+{
+	unsigned int i;
+
+	for (i = 0; i < 5; i++)
+		ASSERT_EQ(0, load_out_and_in(&self->load, i)) TH_LOG("round %u", i);
+}
+
+TEST_F(tags, T07_flushes_between)
+{
+	struct blk_request flush;
+	unsigned int i;
+
+	blk_init(&flush, &self->dev.guest);
+	for (i = 0; i < 3; i++) {
+		struct vring_used_elem elem;
+
+		ASSERT_EQ(0, blk_add(&self->dev.vqs[0], &flush, VIRTIO_BLK_T_FLUSH, 0, NULL, 0));
+		ASSERT_EQ(0, load_start(&self->load, VIRTIO_BLK_T_OUT, i));
+		/* One more than the load's own, whichever is first. */
+		ASSERT_EQ(0, vq_wait(&self->dev.vqs[0], &elem, VQ_TIMEOUT_MS));
+		ASSERT_EQ(0, load_wait(&self->load));
+		ASSERT_EQ(0, *flush.status);
+	}
+}
+
+/* Write-through: each write makes itself stable. */
+TEST_F(tags, T07_stable_writes)
+{
+	uint8_t off = 0;
+
+	ASSERT_EQ(0, vdpa_set_config(self->dev.fd, offsetof(struct virtio_blk_config, wce), 1,
+				     &off));
+	ASSERT_EQ(0, load_out_and_in(&self->load, 1));
+}
+
+TEST_F(tags, T07_reset_under_way)
+{
+	unsigned int i;
+
+	for (i = 0; i < 10; i++) {
+		ASSERT_EQ(0, load_start(&self->load, VIRTIO_BLK_T_IN, 1));
+		ASSERT_EQ(0, dev_stop(&self->dev));
+		ASSERT_EQ(0, dev_start(&self->dev));
+	}
+	ASSERT_EQ(0, load_out_and_in(&self->load, 1));
+}
+
+/* The queues that are polled go away under I/O: interrupts serve. */
+TEST_F(tags, T07_poll_queues_that_go_away)
+{
+	unsigned int i;
+
+	for (i = 0; i < 4; i++) {
+		ASSERT_EQ(0, load_start(&self->load, VIRTIO_BLK_T_OUT, i));
+		if (i == 1)
+			ASSERT_EQ(0, nullb_set("tags", "poll_queues", "0"));
+		ASSERT_EQ(0, load_wait(&self->load));
+	}
+	ASSERT_EQ(0, load_out_and_in(&self->load, 7));
 	usleep(100000);
 	EXPECT_EQ(0, host_busy_workers());
 }
