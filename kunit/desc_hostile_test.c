@@ -342,6 +342,112 @@ static void h07_chain_longer_than_the_ring(struct kunit *test)
 	vpin_desc_table_fini(&table);
 }
 
+/* A ring that says so lets a table be longer than itself, and no ring chain. */
+static void s01_ring_that_allows_longer_chains(struct kunit *test)
+{
+	struct vpin_guest *guest = test->priv;
+	struct vpin_chain_buf bufs[12];
+	struct vpin_chain chain = { .bufs = bufs, .max = 12 };
+	static struct vpin_hint hint;
+	struct vpin_desc_table table;
+	u32 i;
+
+	vpin_guest_table(test->priv, &table, SIZE);
+	table.chain_max = 12;
+	for (i = 0; i < SIZE; i++)
+		vpin_guest_desc(guest, GUEST_TABLE, i,
+				&DESC(GUEST_BUF, 1, D_NEXT, (i + 1) % SIZE));
+	KUNIT_EXPECT_EQ(test, vpin_chain_walk(&chain, &table, &hint, 0, true), -ELOOP);
+	KUNIT_EXPECT_EQ(test, chain.nr, SIZE);
+
+	for (i = 0; i < 13; i++)
+		vpin_guest_desc(guest, GUEST_INDIRECT, i,
+				&DESC(GUEST_BUF, 1, D_NEXT, i + 1));
+	vpin_guest_desc(guest, GUEST_INDIRECT, 8, &DESC(GUEST_BUF, 1, 0, 0));
+	vpin_guest_desc(guest, GUEST_TABLE, 3,
+			&DESC(GUEST_INDIRECT, 16 * 32, D_INDIRECT, 0));
+	/* 3 in the ring and 9 in the table; 4 and 9 are too many. */
+	KUNIT_EXPECT_EQ(test, vpin_chain_walk(&chain, &table, &hint, 0, true), 0);
+	KUNIT_EXPECT_EQ(test, chain.nr, 12U);
+	KUNIT_EXPECT_EQ(test, vpin_chain_walk(&chain, &table, &hint, 7, true), -ELOOP);
+	/* The table of 8 ends where it ends. */
+	vpin_guest_desc(guest, GUEST_TABLE, 3,
+			&DESC(GUEST_INDIRECT, 16 * 8, D_INDIRECT, 0));
+	KUNIT_EXPECT_EQ(test, vpin_chain_walk(&chain, &table, &hint, 3, true), -ELOOP);
+	vpin_desc_table_fini(&table);
+}
+
+/**
+ * struct salvage_case - chains that cannot be walked, at descriptor 0
+ * @name: what it is
+ * @descs: the ring's table
+ * @indirect: the table at GUEST_INDIRECT
+ * @last: GPA of the last byte that can be written; 0 if there is none
+ */
+struct salvage_case {
+	const char *name;
+	struct vpin_desc descs[SIZE];
+	struct vpin_desc indirect[4];
+	u64 last;
+};
+
+static const struct salvage_case salvage_cases[] = {
+	{ "loop of all", { { GUEST_BUF, 9, D_NEXT, 1 },
+			   { GUEST_BUF, 9, D_NEXT | D_WRITE, 2 },
+			   { GUEST_BUF + 50, 9, D_NEXT | D_WRITE, 0 } },
+	  {}, GUEST_BUF + 58 },
+	{ "loop behind a start", { { GUEST_BUF, 9, D_NEXT, 5 }, {},
+				   { GUEST_BUF + 70, 1, D_NEXT | D_WRITE, 3 },
+				   { GUEST_BUF + 80, 1, D_NEXT | D_WRITE, 2 }, {},
+				   { GUEST_BUF + 90, 1, D_NEXT | D_WRITE, 2 } },
+	  {}, GUEST_BUF + 80 },
+	{ "self-loop", { { GUEST_BUF + 70, 2, D_NEXT | D_WRITE, 0 } }, {},
+	  GUEST_BUF + 71 },
+	{ "self-loop that is read", { { GUEST_BUF + 70, 2, D_NEXT, 0 } }, {}, 0 },
+	{ "next out of range", { { GUEST_BUF + 70, 2, D_NEXT | D_WRITE, 99 } }, {},
+	  GUEST_BUF + 71 },
+	{ "last has no byte", { { GUEST_BUF + 70, 2, D_NEXT | D_WRITE, 1 },
+				{ GUEST_BUF + 80, 0, D_NEXT | D_WRITE, 99 } }, {},
+	  GUEST_BUF + 71 },
+	{ "last in a hole", { { GUEST_BUF + 70, 2, D_NEXT | D_WRITE, 1 },
+			      { GUEST_HOLE - 1, 2, D_NEXT | D_WRITE, 99 } }, {},
+	  GUEST_BUF + 71 },
+	{ "last is read-only", { { GUEST_RO, 2, D_NEXT | D_WRITE, 1 } }, {}, 0 },
+	{ "wraps", { { U64_MAX - 1, 32, D_WRITE | D_NEXT, 1 },
+		     { GUEST_BUF, 1, D_WRITE, 0 } }, {}, GUEST_BUF },
+	{ "in a table of odd length", { { GUEST_INDIRECT, 17, D_INDIRECT, 0 } },
+	  { { GUEST_BUF, 1, D_NEXT, 1 }, { GUEST_BUF + 70, 1, D_WRITE, 0 } },
+	  GUEST_BUF + 70 },
+	{ "behind a table", { { GUEST_INDIRECT, 16, D_INDIRECT | D_NEXT, 1 },
+			      { GUEST_BUF + 80, 1, D_WRITE, 0 } },
+	  { { GUEST_BUF + 70, 1, D_WRITE, 0 } }, GUEST_BUF + 80 },
+	{ "table in a table", { { GUEST_INDIRECT, 16, D_INDIRECT, 0 } },
+	  { { GUEST_INDIRECT + 16, 16, D_INDIRECT, 0 },
+	    { GUEST_BUF + 70, 1, D_WRITE, 0 } }, GUEST_BUF + 70 },
+	{ "table in itself", { { GUEST_INDIRECT, 16, D_INDIRECT, 0 } },
+	  { { GUEST_INDIRECT, 16, D_INDIRECT, 0 } }, 0 },
+	{ "table that is not mapped", { { GUEST_HOLE, 16, D_INDIRECT, 0 } }, {}, 0 },
+	{ "table of 65535 that is not",
+	  { { GUEST_INDIRECT, U32_MAX, D_INDIRECT, 0 } },
+	  { { GUEST_BUF + 70, 1, D_WRITE | D_NEXT, 60000 } }, GUEST_BUF + 70 },
+};
+KUNIT_ARRAY_PARAM_DESC(salvage, salvage_cases, name);
+
+static void s01_last_byte_of_what_cannot_be_walked(struct kunit *test)
+{
+	const struct salvage_case *c = test->param_value;
+	struct vpin_guest *guest = test->priv;
+	struct vpin_desc_table table;
+	void *want;
+
+	vpin_guest_table(guest, &table, SIZE);
+	vpin_guest_descs(guest, GUEST_TABLE, c->descs, SIZE);
+	vpin_guest_descs(guest, GUEST_INDIRECT, c->indirect, 4);
+	want = c->last ? vpin_guest_ptr(guest, c->last) : NULL;
+	KUNIT_EXPECT_PTR_EQ(test, (void *)vpin_chain_salvage(&table, 0), want);
+	vpin_desc_table_fini(&table);
+}
+
 /* 65535 entries of 16 bytes: all but the last of them are left out. */
 static void h07_largest_table(struct kunit *test)
 {
@@ -548,6 +654,9 @@ static struct kunit_case vpin_desc_hostile_cases[] = {
 	KUNIT_CASE_PARAM(h07_indirect_tables, indirect_gen_params),
 	KUNIT_CASE(h07_without_the_feature),
 	KUNIT_CASE(h07_chain_longer_than_the_ring),
+	KUNIT_CASE(s01_ring_that_allows_longer_chains),
+	KUNIT_CASE_PARAM(s01_last_byte_of_what_cannot_be_walked,
+			 salvage_gen_params),
 	KUNIT_CASE(h07_largest_table),
 	KUNIT_CASE(h08_bytes_across_adjacent_ranges),
 	KUNIT_CASE(h08_cursor_at_a_hole),

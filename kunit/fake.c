@@ -124,11 +124,6 @@ static unsigned int vpin_fake_vq_run(struct vpin_vq *vq, unsigned int budget)
 	return nr;
 }
 
-static void vpin_fake_vq_refuse(struct vpin_vq *vq, u8 *last)
-{
-	*last = FAKE_REFUSED;
-}
-
 static bool vpin_fake_vq_end(struct vpin_vq *vq, struct vpin_req *vreq)
 {
 	struct vpin_fake_req *req = container_of(vreq, struct vpin_fake_req, req);
@@ -153,7 +148,6 @@ static const struct vpin_dev_type vpin_fake_type = {
 	.vq_start = vpin_fake_vq_start,
 	.vq_stop = vpin_fake_vq_stop,
 	.vq_run = vpin_fake_vq_run,
-	.vq_refuse = vpin_fake_vq_refuse,
 	.vq_end = vpin_fake_vq_end,
 };
 

@@ -53,9 +53,6 @@ struct vpin_fake {
 	(BIT_ULL(VIRTIO_F_VERSION_1) | BIT_ULL(VIRTIO_RING_F_INDIRECT_DESC) | \
 	 BIT_ULL(VIRTIO_RING_F_EVENT_IDX))
 
-/* What it writes into the last byte of a chain that it refuses. */
-#define FAKE_REFUSED	0xfe
-
 /* A suite's init and exit: the fake is the test's private data. */
 int vpin_fake_init(struct kunit *test);
 void vpin_fake_exit(struct kunit *test);

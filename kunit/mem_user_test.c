@@ -615,6 +615,138 @@ static void memlock_with_the_capability(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, charged(owner), 2LL);
 }
 
+/* Who follows an address space: says no, or counts what it sees. */
+static struct {
+	int error;
+	unsigned int prepared;
+	unsigned int committed;
+} follower;
+
+static int follow_prepare(struct vpin_mem *mem, struct vpin_snap *next)
+{
+	follower.prepared++;
+	return follower.error;
+}
+
+static void follow_commit(struct vpin_mem *mem)
+{
+	follower.committed++;
+}
+
+static const struct vpin_mem_ops follower_ops = {
+	.prepare = follow_prepare,
+	.commit = follow_commit,
+};
+
+static struct owner *setup_followed(struct kunit *test)
+{
+	struct owner *owner = setup(test);
+
+	memset(&follower, 0, sizeof(follower));
+	owner->mem.ops = &follower_ops;
+	return owner;
+}
+
+/* S10: who follows cannot: all is as before, and a map that was refused a hole. */
+static void s10_change_that_cannot_be_followed(struct kunit *test)
+{
+	struct owner *owner = setup_followed(test);
+	struct vpin_snap *snap;
+	u8 byte;
+
+	KUNIT_ASSERT_EQ(test, map(owner, GPA, SZ_8K, owner->addr), 0);
+	follower.error = -ENOMEM;
+	snap = owner->mem.snap;
+	KUNIT_EXPECT_EQ(test, vpin_mem_unmap(&owner->mem, GPA, 1), -ENOMEM);
+	KUNIT_EXPECT_EQ(test, map(owner, GPA + SZ_1M, SZ_4K, owner->addr), -ENOMEM);
+	KUNIT_EXPECT_PTR_EQ(test, owner->mem.snap, snap);
+	KUNIT_EXPECT_EQ(test, charged(owner), 2LL);
+	KUNIT_EXPECT_EQ(test, user_read(owner, GPA, &byte, 1), 0);
+	KUNIT_EXPECT_EQ(test, user_read(owner, GPA + SZ_1M, &byte, 1), -EFAULT);
+	KUNIT_EXPECT_EQ(test, follower.committed, 1U);
+	KUNIT_EXPECT_TRUE(test, vpin_mem_has_holes(&owner->mem));
+
+	/* A batch stays open, with its charge, and can be ended later. */
+	KUNIT_EXPECT_EQ(test, vpin_mem_batch_begin(&owner->mem), 0);
+	KUNIT_EXPECT_EQ(test, vpin_mem_unmap(&owner->mem, GPA, 1), 0);
+	KUNIT_EXPECT_EQ(test, map(owner, GPA + SZ_1M, SZ_4K, owner->addr), 0);
+	KUNIT_EXPECT_EQ(test, vpin_mem_batch_end(&owner->mem), -ENOMEM);
+	KUNIT_EXPECT_PTR_EQ(test, owner->mem.snap, snap);
+	KUNIT_EXPECT_EQ(test, charged(owner), 2LL);
+	follower.error = 0;
+	KUNIT_EXPECT_EQ(test, vpin_mem_batch_end(&owner->mem), 0);
+	KUNIT_EXPECT_EQ(test, charged(owner), 1LL);
+	KUNIT_EXPECT_EQ(test, user_read(owner, GPA + SZ_1M, &byte, 1), 0);
+	KUNIT_EXPECT_EQ(test, user_read(owner, GPA, &byte, 1), -EFAULT);
+	/* The map repaired it. */
+	KUNIT_EXPECT_FALSE(test, vpin_mem_has_holes(&owner->mem));
+}
+
+/* S10: a batch in which all comes in no order, over and between what was there. */
+static void s10_batch_sorts(struct kunit *test)
+{
+	struct owner *owner = setup_followed(test);
+	struct vpin_snap *snap;
+	u32 i, wrong = 0;
+
+	for (i = 0; i < 32; i++)
+		KUNIT_ASSERT_EQ(test, map(owner, GPA + i * SZ_64K, SZ_4K,
+					  owner->addr), 0);
+	KUNIT_EXPECT_EQ(test, vpin_mem_batch_begin(&owner->mem), 0);
+	/* Every other goes, and is mapped elsewhere, and once more. */
+	for (i = 0; i < 32; i += 2)
+		KUNIT_EXPECT_EQ(test, vpin_mem_unmap(&owner->mem, GPA + i * SZ_64K,
+						     1), 0);
+	for (i = 0; i < 64; i++) {
+		u64 gpa = GPA + SZ_8K + (i * 37 % 64) * (u64)SZ_64K;
+
+		KUNIT_EXPECT_EQ(test, map(owner, gpa, SZ_4K, owner->addr + SZ_4K), 0);
+		KUNIT_EXPECT_EQ(test, map(owner, gpa + 1, 1, owner->addr), -EEXIST);
+	}
+	KUNIT_EXPECT_EQ(test, map(owner, GPA, SZ_4K, owner->addr), 0);
+	KUNIT_EXPECT_EQ(test, map(owner, GPA + SZ_64K, 1, owner->addr), -EEXIST);
+	KUNIT_EXPECT_EQ(test, vpin_mem_unmap(&owner->mem, GPA + SZ_8K, 1), 0);
+	KUNIT_EXPECT_EQ(test, follower.committed, 32U);
+	KUNIT_EXPECT_EQ(test, vpin_mem_batch_end(&owner->mem), 0);
+	KUNIT_EXPECT_EQ(test, follower.committed, 33U);
+
+	snap = vpin_mem_snap(&owner->mem);
+	KUNIT_EXPECT_EQ(test, snap->nr, 16U + 64 - 1 + 1);
+	for (i = 1; i < snap->nr; i++)
+		wrong += snap->ranges[i].first <= snap->ranges[i - 1].last;
+	KUNIT_EXPECT_EQ(test, wrong, 0U);
+	KUNIT_EXPECT_EQ(test, snap->size, snap->nr * (u64)SZ_4K);
+	KUNIT_EXPECT_EQ(test, charged(owner), (s64)snap->nr);
+	vpin_snap_put(snap);
+}
+
+/* What the device may have written is dirty when it is unpinned. */
+static void unmap_marks_dirty(struct kunit *test)
+{
+	struct owner *owner = setup(test);
+	static struct vpin_hint hint;
+	struct vpin_snap *snap;
+	struct folio *folio;
+	u64 len = 1;
+	u32 i;
+
+	for (i = 0; i < 2; i++) {
+		KUNIT_ASSERT_EQ(test, vpin_mem_map(&owner->mem, GPA, SZ_4K,
+						   owner->addr + i * SZ_4K,
+						   i ? VPIN_PERM_RW :
+						       VPIN_PERM_READ), 0);
+		snap = vpin_mem_snap(&owner->mem);
+		folio = virt_to_folio(vpin_snap_resolve(snap, &hint, GPA, &len,
+							VPIN_PERM_READ));
+		folio_get(folio);
+		vpin_snap_put(snap);
+		folio_clear_dirty(folio);
+		KUNIT_EXPECT_EQ(test, vpin_mem_unmap(&owner->mem, GPA, 1), 0);
+		KUNIT_EXPECT_EQ(test, folio_test_dirty(folio), i == 1);
+		folio_put(folio);
+	}
+}
+
 static int mem_user_init(struct kunit *test)
 {
 	struct owner *owner = kunit_kzalloc(test, sizeof(*owner), GFP_KERNEL);
@@ -665,6 +797,9 @@ static struct kunit_case vpin_mem_user_cases[] = {
 	KUNIT_CASE(memlock_of_a_batch_that_replaces_all),
 	KUNIT_CASE(memlock_after_failed_maps),
 	KUNIT_CASE(memlock_with_the_capability),
+	KUNIT_CASE(s10_change_that_cannot_be_followed),
+	KUNIT_CASE(s10_batch_sorts),
+	KUNIT_CASE(unmap_marks_dirty),
 	{}
 };
 

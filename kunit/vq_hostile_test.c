@@ -17,8 +17,7 @@
 /* A chain that points at itself. */
 static void bad_chain(struct vpin_rig *rig, u16 q, u16 head)
 {
-	vpin_driver_desc(&rig->drivers[q], head, GUEST_BUF, 1, D_WRITE | D_NEXT,
-			 head);
+	vpin_driver_desc(&rig->drivers[q], head, GUEST_BUF, 1, D_NEXT, head);
 }
 
 /* The ring that broke says so, and nothing else suffers. */
@@ -362,7 +361,7 @@ static void h16_100000_bad_chains(struct kunit *test)
 	}
 	KUNIT_EXPECT_EQ(test, vpin_driver_used_id(driver, done - 1),
 			(done - 1) % RIG_NUM_MAX);
-	KUNIT_EXPECT_EQ(test, vpin_driver_used_len(driver, done - 1), 1U);
+	KUNIT_EXPECT_EQ(test, vpin_driver_used_len(driver, done - 1), 0U);
 	KUNIT_EXPECT_EQ(test, fake->nr_bad, 100000U);
 	KUNIT_EXPECT_EQ(test, fake->nr_taken, 0U);
 	KUNIT_EXPECT_EQ(test, rig->dev->vqs[0].nr_bad_chains, 100000ULL);
@@ -484,7 +483,131 @@ static void h17_1000000_kicks(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fake->nr_taken, 1U);
 }
 
+#define REFUSED	0xfe
+
+static void refuse(struct vpin_vq *vq, u8 *last)
+{
+	*last = REFUSED;
+}
+
+/* Makes the device one whose drivers look at more than the used length. */
+static struct vpin_rig *refusing_rig(struct kunit *test)
+{
+	struct vpin_fake *fake = test->priv;
+	struct vpin_rig *rig = &fake->rig;
+	struct vpin_dev_type *type;
+
+	type = kunit_kmalloc(test, sizeof(*type), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, type);
+	*type = *rig->dev->type;
+	type->vq_refuse = refuse;
+	rig->dev->type = type;
+	KUNIT_EXPECT_EQ(test, vpin_rig_set_features(rig, U64_MAX), 0);
+	return rig;
+}
+
+/* S01: a loop whose last buffer can be written: the refusal is in its last byte. */
+static void s01_refused_in_the_last_byte(struct kunit *test)
+{
+	struct vpin_rig *rig = refusing_rig(test);
+	struct vpin_driver *driver = &rig->drivers[0];
+	u8 *buf = vpin_guest_ptr(rig->guest, GUEST_BUF);
+
+	vpin_rig_run(rig, NUM, 0);
+	memset(buf, 0, 100);
+	vpin_driver_desc(driver, 0, GUEST_BUF, 1, D_NEXT, 1);
+	vpin_driver_desc(driver, 1, GUEST_BUF + 10, 5, D_NEXT | D_WRITE, 2);
+	vpin_driver_desc(driver, 2, GUEST_BUF + 20, 5, D_NEXT | D_WRITE, 1);
+	vpin_rig_offer(rig, 0, 0, 1);
+	KUNIT_EXPECT_TRUE(test, vpin_rig_used(rig, 0, 1));
+	KUNIT_EXPECT_EQ(test, vpin_driver_used_len(driver, 0), 1U);
+	KUNIT_EXPECT_EQ(test, buf[24], REFUSED);
+	buf[24] = 0;
+	KUNIT_EXPECT_TRUE(test, !memchr_inv(buf, 0, 100));
+	KUNIT_EXPECT_EQ(test, vpin_rig_get_status(rig), RIG_RUNNING);
+	vpin_rig_serve(rig, 0, 1);
+}
+
+/* S01: who has no byte for it is broken, and what is behind him is not taken. */
+static void s01_without_a_byte_the_queue_breaks(struct kunit *test)
+{
+	struct vpin_fake *fake = test->priv;
+	struct vpin_rig *rig = refusing_rig(test);
+
+	vpin_rig_run(rig, NUM, 0);
+	vpin_rig_chain(rig, 0, 0, 1);
+	bad_chain(rig, 0, 1);
+	vpin_driver_put(&rig->drivers[0], 0);
+	vpin_driver_put(&rig->drivers[0], 1);
+	vpin_driver_put(&rig->drivers[0], 0);
+	vpin_driver_set_idx(&rig->drivers[0], 3);
+	vpin_rig_kick(rig, 0);
+	KUNIT_EXPECT_TRUE(test, vpin_rig_used(rig, 0, 2));
+	/* What ended in the turn comes behind what never was in flight. */
+	KUNIT_EXPECT_EQ(test, vpin_driver_used_id(&rig->drivers[0], 0), 1U);
+	KUNIT_EXPECT_EQ(test, vpin_driver_used_len(&rig->drivers[0], 0), 0U);
+	KUNIT_EXPECT_EQ(test, fake->nr_taken, 1U);
+	check_broken(test, 0, 2);
+}
+
+/* S01: 11 of 12 descriptors in a table, in a ring of 8; 13 are too many. */
+static void s01_chain_longer_than_the_ring(struct kunit *test)
+{
+	struct vpin_fake *fake = test->priv;
+	struct vpin_rig *rig = refusing_rig(test);
+	struct vpin_driver *driver = &rig->drivers[0];
+	u32 i;
+
+	rig->dev->chain_max = 12;
+	vpin_rig_run(rig, NUM, 0);
+	vpin_driver_desc(driver, 0, GUEST_BUF, 1, D_NEXT, 1);
+	vpin_driver_desc(driver, 1, GUEST_BUF + 0x1000, 11 * 16, D_INDIRECT, 0);
+	for (i = 0; i < 12; i++)
+		vpin_guest_desc(rig->guest, GUEST_BUF + 0x1000, i,
+				&DESC(GUEST_BUF, 100, D_WRITE |
+				      (i == 10 ? 0 : D_NEXT), i + 1));
+	vpin_rig_offer(rig, 0, 0, 1);
+	KUNIT_EXPECT_TRUE(test, vpin_rig_used(rig, 0, 1));
+	KUNIT_EXPECT_EQ(test, vpin_driver_used_len(driver, 0), 1100U);
+
+	vpin_driver_desc(driver, 1, GUEST_BUF + 0x1000, 12 * 16, D_INDIRECT, 0);
+	vpin_guest_desc(rig->guest, GUEST_BUF + 0x1000, 10,
+			&DESC(GUEST_BUF, 100, D_WRITE | D_NEXT, 11));
+	vpin_guest_desc(rig->guest, GUEST_BUF + 0x1000, 11,
+			&DESC(GUEST_BUF + 200, 1, D_WRITE, 0));
+	vpin_rig_offer(rig, 0, 0, 1);
+	KUNIT_EXPECT_TRUE(test, vpin_rig_used(rig, 0, 2));
+	KUNIT_EXPECT_EQ(test, vpin_driver_used_len(driver, 1), 1U);
+	KUNIT_EXPECT_EQ(test, *(u8 *)vpin_guest_ptr(rig->guest, GUEST_BUF + 200),
+			REFUSED);
+	KUNIT_EXPECT_EQ(test, fake->nr_bad, 1U);
+}
+
+/* H07: a table from a driver that did not take the feature is not followed. */
+static void h07_indirect_without_the_feature(struct kunit *test)
+{
+	struct vpin_fake *fake = test->priv;
+	struct vpin_rig *rig = refusing_rig(test);
+	u64 without = BIT_ULL(VIRTIO_F_VERSION_1);
+	u8 *buf = vpin_guest_ptr(rig->guest, GUEST_BUF);
+
+	KUNIT_EXPECT_EQ(test, vpin_rig_set_features(rig, without), 0);
+	vpin_rig_run(rig, NUM, 0);
+	*buf = 0;
+	vpin_driver_desc(&rig->drivers[0], 0, GUEST_BUF + 0x1000, 16, D_INDIRECT, 0);
+	vpin_guest_desc(rig->guest, GUEST_BUF + 0x1000, 0,
+			&DESC(GUEST_BUF, 1, D_WRITE, 0));
+	vpin_rig_offer(rig, 0, 0, 1);
+	KUNIT_EXPECT_TRUE(test, vpin_rig_used(rig, 0, 1));
+	KUNIT_EXPECT_EQ(test, fake->nr_taken, 0U);
+	KUNIT_EXPECT_EQ(test, *buf, REFUSED);
+}
+
 static struct kunit_case vpin_vq_hostile_cases[] = {
+	KUNIT_CASE(s01_refused_in_the_last_byte),
+	KUNIT_CASE(s01_without_a_byte_the_queue_breaks),
+	KUNIT_CASE(s01_chain_longer_than_the_ring),
+	KUNIT_CASE(h07_indirect_without_the_feature),
 	KUNIT_CASE(h03_avail_entry_out_of_range),
 	KUNIT_CASE(h10_driver_scribbles_over_its_chains),
 	KUNIT_CASE_PARAM(h12_avail_index_latches_the_queue, idx_gen_params),

@@ -237,14 +237,17 @@ TEST_F(vmm, V06_ring_that_goes_on_in_the_middle_of_a_page)
 {
 	struct guest *guest = &self->dev.guest;
 	uint64_t cut = (uint8_t *)&self->vq->desc[32] - guest->memory;
+	uint64_t end = (uint8_t *)&self->vq->desc[64] - guest->memory;
 	struct vring_used_elem elem;
 
 	ASSERT_EQ(0, vdpa_batch_begin(self->dev.fd));
 	ASSERT_EQ(0, UNMAP(guest->iova, guest->size));
 	ASSERT_EQ(0, MAP(guest->iova, cut, guest->memory, VHOST_ACCESS_RW));
-	/* The second half of the descriptors is that of another page. */
-	ASSERT_EQ(0, MAP(guest->iova + cut, guest->size - cut - 4096,
-			 guest->memory + cut + 256, VHOST_ACCESS_RW));
+	/* The second half of the descriptors is somewhere else in its page. */
+	ASSERT_EQ(0, MAP(guest->iova + cut, end - cut, guest->memory + cut + 2048,
+			 VHOST_ACCESS_RW));
+	ASSERT_EQ(0, MAP(guest->iova + end, guest->size - end, guest->memory + end,
+			 VHOST_ACCESS_RW));
 	ASSERT_EQ(0, vdpa_batch_end(self->dev.fd));
 	ASSERT_EQ(0, dev_start(&self->dev));
 	ASSERT_EQ(0, blk_add(self->vq, &self->request, VIRTIO_BLK_T_IN, 0, self->data, 4096));
