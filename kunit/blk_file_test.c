@@ -27,8 +27,7 @@
  * struct file_test - a disk, and how its file is to behave
  * @rig: the device; queue 0 is used
  * @file: the file
- * @ops: the file's operations: those below for what is tested
- * @real: what it had before
+ * @real: the operations that it had before
  * @cred: who opened it
  * @most: bytes that are taken at a time, if not 0
  * @busy: attempts not to block fail
@@ -47,7 +46,6 @@
 struct file_test {
 	struct vpin_rig rig;
 	struct file *file;
-	struct file_operations ops;
 	const struct file_operations *real;
 	const struct cred *cred;
 	size_t most;
@@ -119,6 +117,18 @@ static int file_fsync(struct file *file, loff_t start, loff_t end, int datasync)
 	return file_test->sync_error;
 }
 
+static long file_fallocate(struct file *file, int mode, loff_t pos, loff_t len)
+{
+	return file_test->real->fallocate(file, mode, pos, len);
+}
+
+static const struct file_operations file_ops = {
+	.read_iter = file_read_iter,
+	.write_iter = file_write_iter,
+	.fsync = file_fsync,
+	.fallocate = file_fallocate,
+};
+
 static int file_test_init(struct kunit *test)
 {
 	struct file_test *t = kunit_kzalloc(test, sizeof(*t), GFP_KERNEL);
@@ -131,11 +141,7 @@ static int file_test_init(struct kunit *test)
 		return PTR_ERR(t->file);
 	INIT_WORK(&t->work, file_ends_later);
 	t->real = t->file->f_op;
-	t->ops = *t->real;
-	t->ops.read_iter = file_read_iter;
-	t->ops.write_iter = file_write_iter;
-	t->ops.fsync = file_fsync;
-	t->file->f_op = &t->ops;
+	t->file->f_op = &file_ops;
 	t->file->f_mode |= FMODE_NOWAIT;
 	cred = prepare_creds();
 	if (!cred)

@@ -32,7 +32,7 @@
 #define VPIN_BLK_LONG_VECS	64
 
 /* Long parts of a queue: one for each so many entries of the ring, from, to. */
-#define VPIN_BLK_LONG_ENTRIES	16
+#define VPIN_BLK_LONG_ENTRIES	4
 #define VPIN_BLK_LONG_MIN	8
 #define VPIN_BLK_LONG_MAX	48
 

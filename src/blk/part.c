@@ -83,6 +83,16 @@ static u32 vpin_blk_part_max(const struct vpin_blk *blk, u64 pos)
 	return max(round_down(max, blk->block_size), blk->block_size);
 }
 
+/* Whether what is left may be as few pieces as a request's own part takes. */
+static __always_inline bool vpin_blk_is_short(const struct vpin_blk_build *build)
+{
+	const struct vpin_chain_buf *buf = build->data.buf;
+
+	/* The status may be one of the buffers. */
+	return likely(buf + VPIN_BLK_VECS + 1 >= build->data.end) &&
+	       (build->left <= VPIN_BLK_VECS * PAGE_SIZE || buf->addr);
+}
+
 /* A part for what comes next, and for how many pieces.  NULL if there is none. */
 static __always_inline struct vpin_blk_part *
 vpin_blk_part_get(struct vpin_blk_queue *queue, struct vpin_blk_build *build,
@@ -90,10 +100,9 @@ vpin_blk_part_get(struct vpin_blk_queue *queue, struct vpin_blk_build *build,
 {
 	struct vpin_blk_part *part = queue->free_longs;
 
-	/* Its own if that is long enough, as far as descriptors tell. */
+	/* Its own if that is long enough, as far as that can be told. */
 	if (likely(!build->own_used &&
-		   (build->data.buf + VPIN_BLK_VECS + 1 >= build->data.end ||
-		    !part))) {
+		   (vpin_blk_is_short(build) || !part))) {
 		build->own_used = true;
 		*max_vecs = VPIN_BLK_VECS;
 		return &build->req->part;

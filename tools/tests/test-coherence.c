@@ -173,4 +173,84 @@ TEST_F(coherence, S02_discard)
 	EXPECT_EQ(0, memcmp(self->host, self->rig.data, LENGTH));
 }
 
+/* Blocks that the guest wants smaller than the device has them. */
+TEST(S11_small_blocks_on_large_ones)
+{
+	const struct dev_options small = { .logical = 512 };
+	struct virtio_blk_config config;
+	struct rig rig;
+	int backend;
+
+	backend = backend_loop(4 * MIB, 4096);
+	ASSERT_LE(0, backend);
+	ASSERT_EQ(0, rig_run(&rig, backend, NULL));
+	EXPECT_EQ(4096, rig_config(&rig).blk_size);
+	EXPECT_EQ(VIRTIO_BLK_S_IOERR, rig_write(&rig, 1, 512, 1));
+	ASSERT_EQ(0, rig_write(&rig, 0, 16384, 1));
+	rig_close(&rig);
+
+	ASSERT_EQ(0, rig_run(&rig, backend, &small));
+	config = rig_config(&rig);
+	EXPECT_EQ(512, config.blk_size);
+	EXPECT_EQ(3, config.physical_block_exp);
+	EXPECT_LE(8, config.min_io_size);
+	EXPECT_EQ(0, rig_write(&rig, 9, 512, 2));
+	EXPECT_TRUE(rig_reads(&rig, 9, 512, 2));
+	EXPECT_TRUE(rig_reads(&rig, 0, 9 * 512, 1));
+	EXPECT_TRUE(rig_reads(&rig, 10, 6 * 512, 1));
+	/* No device has such zeroes. */
+	EXPECT_EQ(0, rig_range(&rig, VIRTIO_BLK_T_WRITE_ZEROES, 17, 2, 0));
+	ASSERT_EQ(0, rig_do(&rig, VIRTIO_BLK_T_IN, 17, rig.data, 1024));
+	EXPECT_TRUE(all_bytes_are(rig.data, 1024, 0));
+	EXPECT_TRUE(rig_reads(&rig, 16, 512, 1));
+	EXPECT_TRUE(rig_reads(&rig, 19, 512, 1));
+	if (rig_offers(&rig, VIRTIO_BLK_F_DISCARD)) {
+		EXPECT_LE(8, config.discard_sector_alignment);
+		EXPECT_EQ(0, rig_range(&rig, VIRTIO_BLK_T_DISCARD, 25, 3, 0));
+		EXPECT_TRUE(rig_reads(&rig, 24, 512, 1));
+	}
+	EXPECT_EQ(0, rig_flush(&rig));
+	rig_close(&rig);
+	close(backend);
+}
+
+/* Whether the kernel's log has a line with @what since @log was opened. */
+static bool log_has(int log, const char *what)
+{
+	char line[1024];
+	bool has = false;
+	ssize_t length;
+
+	while ((length = read(log, line, sizeof(line) - 1)) > 0) {
+		line[length] = 0;
+		has |= !!strstr(line, what);
+	}
+	return has;
+}
+
+/* S17: who serves a device that needs stable pages directly is told so. */
+TEST(S17_notice_of_stable_pages)
+{
+	int log = open("/dev/kmsg", O_RDONLY | O_NONBLOCK), backend;
+	struct rig rig;
+
+	ASSERT_LE(0, log);
+	lseek(log, 0, SEEK_END);
+	backend = nullb_create("stable", 4, NULL);
+	ASSERT_LE(0, backend);
+	ASSERT_EQ(0, rig_run(&rig, backend, NULL));
+	rig_close(&rig);
+	EXPECT_FALSE(log_has(log, "attach it buffered"));
+	ASSERT_EQ(0, disk_queue_set(backend, "stable_writes", "1"));
+	ASSERT_EQ(0, rig_run_flags(&rig, backend, VPIN_ATTACH_BUFFERED));
+	rig_close(&rig);
+	EXPECT_FALSE(log_has(log, "attach it buffered"));
+	ASSERT_EQ(0, rig_run(&rig, backend, NULL));
+	EXPECT_TRUE(log_has(log, "attach it buffered"));
+	rig_close(&rig);
+	close(backend);
+	nullb_remove("stable");
+	close(log);
+}
+
 TEST_HARNESS_MAIN
