@@ -25,6 +25,10 @@ check: ## runs every test: about 10 minutes, the first time 45
 check-debug: ## the same in a kernel with KASAN, lockdep, kmemleak, UBSAN
 	tools/check/check --debug
 
+check-hosts: ## what must hold on each way that hosts keep disks: a quarter of an hour
+	$(MAKE) tools
+	tools/lab/lab run --timeout 3000 -- /lab/src/tools/check/hosts
+
 dkms-install: ## puts the sources where DKMS looks for them
 	tools/dkms-install
 
@@ -37,4 +41,4 @@ style: ## checkpatch and shellcheck
 clean: ## removes what the build made in the tree
 	$(MAKE) -C $(KDIR) M=$(CURDIR) clean
 
-.PHONY: all style module tools kunit shell demo check check-debug bench dkms-install clean
+.PHONY: all style module tools kunit shell demo check check-debug check-hosts bench dkms-install clean
