@@ -410,8 +410,9 @@ class Nfs(File):
             run(f"exportfs -o rw,no_root_squash,insecure,fsid=0,no_subtree_check "
                 f"localhost:{self.exported}")
             run("rpc.mountd -N 2 -N 3")
+            put("/proc/fs/nfsd/nfsv4leasetime", "10")
+            put("/proc/fs/nfsd/nfsv4gracetime", "10")
             run("rpc.nfsd -N 3 2")
-            put("/proc/fs/nfsd/v4_end_grace", "Y")
         except Broken as error:
             raise Absent(f"no NFS: {error}") from error
 
