@@ -5,19 +5,37 @@
  */
 #include "blk.h"
 
-static int vpin_blk_bdev_range(const struct vpin_blk_req *req,
+static int vpin_blk_bdev_range(const struct vpin_blk *blk, u32 type,
 			       const struct vpin_blk_range *range)
 {
-	struct block_device *bdev = req->disk->bdev;
 	int ret;
 
-	if (req->type == VIRTIO_BLK_T_WRITE_ZEROES)
-		return blkdev_issue_zeroout(bdev, range->sector, range->nr,
+	if (type == VIRTIO_BLK_T_WRITE_ZEROES)
+		return blkdev_issue_zeroout(blk->bdev, range->sector, range->nr,
 					    GFP_NOIO, range->unmap ? 0 :
 					    BLKDEV_ZERO_NOUNMAP);
-	ret = blkdev_issue_discard(bdev, range->sector, range->nr, GFP_NOIO);
+	ret = blkdev_issue_discard(blk->bdev, range->sector, range->nr,
+				   GFP_NOIO);
 	/* A discard is a hint: not following it is no failure. */
 	return ret == -EOPNOTSUPP ? 0 : ret;
+}
+
+/* Discards or zeroes a range, past the page cache and coherent with it. */
+int vpin_blk_bdev_do_range(struct vpin_blk *blk, u32 type,
+			   const struct vpin_blk_range *range)
+{
+	u64 pos = range->sector << SECTOR_SHIFT;
+	u64 len = (u64)range->nr << SECTOR_SHIFT;
+	int ret;
+
+	if (bdev_read_only(blk->bdev))
+		return -EROFS;
+	ret = vpin_blk_cohere(blk, pos, len, true);
+	if (!ret)
+		ret = vpin_blk_bdev_range(blk, type, range);
+	if (!ret && vpin_blk_is_cached(blk, pos, len))
+		vpin_blk_uncache(blk, pos, len);
+	return ret;
 }
 
 static int vpin_blk_bdev_all_ranges(struct vpin_blk_req *req)
@@ -26,21 +44,10 @@ static int vpin_blk_bdev_all_ranges(struct vpin_blk_req *req)
 	unsigned int i;
 	int ret;
 
-	if (bdev_read_only(blk->bdev))
-		return -EROFS;
 	for (i = 0; i < req->nr_ranges; i++) {
-		const struct vpin_blk_range *range = &req->ranges[i];
-		u64 pos = range->sector << SECTOR_SHIFT;
-		u64 len = (u64)range->nr << SECTOR_SHIFT;
-
-		ret = vpin_blk_cohere(blk, pos, len, true);
+		ret = vpin_blk_bdev_do_range(blk, req->type, &req->ranges[i]);
 		if (ret)
 			return ret;
-		ret = vpin_blk_bdev_range(req, range);
-		if (ret)
-			return ret;
-		if (vpin_blk_is_cached(blk, pos, len))
-			vpin_blk_uncache(blk, pos, len);
 	}
 	return req->stable ? blkdev_issue_flush(blk->bdev) : 0;
 }

@@ -314,6 +314,8 @@ extern const struct vpin_blk_backend vpin_blk_file;
 
 int vpin_blk_bdev_attach(struct vpin_blk *blk, const struct vpin_attach *args);
 void vpin_blk_bdev_poll(struct vpin_vq *vq);
+int vpin_blk_bdev_do_range(struct vpin_blk *blk, u32 type,
+			   const struct vpin_blk_range *range);
 void vpin_blk_bdev_ranges(struct vpin_blocking_item *item);
 int vpin_blk_file_attach(struct vpin_blk *blk, const struct vpin_attach *args);
 void vpin_blk_file_serve(struct vpin_blk *blk);

@@ -64,18 +64,24 @@ static int vpin_blk_file_zero(const struct vpin_blk *blk,
 	return ret;
 }
 
-static int vpin_blk_file_discard(const struct vpin_blk *blk,
+static int vpin_blk_file_discard(struct vpin_blk *blk,
 				 const struct vpin_blk_range *range)
 {
-	int ret = vpin_blk_file_allocate(blk->file, FALLOC_FL_PUNCH_HOLE, range);
+	int ret;
 
+	/* Its fallocate() only zeroes. */
+	if (blk->bdev)
+		ret = vpin_blk_bdev_do_range(blk, VIRTIO_BLK_T_DISCARD, range);
+	else
+		ret = vpin_blk_file_allocate(blk->file, FALLOC_FL_PUNCH_HOLE,
+					     range);
 	/* A discard is a hint: not following it is no failure. */
 	return vpin_blk_file_lacks(blk, ret) ? 0 : ret;
 }
 
 static int vpin_blk_file_all_ranges(const struct vpin_blk_req *req)
 {
-	const struct vpin_blk *blk = req->disk;
+	struct vpin_blk *blk = req->disk;
 	unsigned int i;
 	int ret;
 
