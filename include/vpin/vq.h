@@ -211,7 +211,7 @@ void vpin_vq_see(struct vpin_vq *vq);
 /* For a device type, on the worker; the last three from any context. */
 int vpin_vq_take(struct vpin_vq *vq, u16 *head);
 void vpin_vq_return(struct vpin_vq *vq, u16 head, u32 len);
-void vpin_vq_give_up(struct vpin_vq *vq, u16 head, const char *why);
+void vpin_vq_break(struct vpin_vq *vq, const char *why);
 void vpin_vq_begin(struct vpin_vq *vq, struct vpin_req *req, u16 head);
 void vpin_vq_complete(struct vpin_req *req);
 void vpin_vq_wake(struct vpin_vq *vq, struct llist_node *node,

@@ -5,19 +5,30 @@
  */
 #include "blk.h"
 
+/* Whole blocks of the device's: the guest's may be smaller. */
+static int vpin_blk_bdev_discard(const struct vpin_blk *blk,
+				 const struct vpin_blk_range *range)
+{
+	u32 block = bdev_logical_block_size(blk->bdev) >> SECTOR_SHIFT;
+	u64 first = round_up(range->sector, block);
+	u64 end = round_down(range->sector + range->nr, block);
+	int ret = 0;
+
+	if (first < end)
+		ret = blkdev_issue_discard(blk->bdev, first, end - first,
+					   GFP_NOIO);
+	/* A discard is a hint: not following it is no failure. */
+	return ret == -EOPNOTSUPP ? 0 : ret;
+}
+
 static int vpin_blk_bdev_range(const struct vpin_blk *blk, u32 type,
 			       const struct vpin_blk_range *range)
 {
-	int ret;
-
-	if (type == VIRTIO_BLK_T_WRITE_ZEROES)
-		return blkdev_issue_zeroout(blk->bdev, range->sector, range->nr,
-					    GFP_NOIO, range->unmap ? 0 :
-					    BLKDEV_ZERO_NOUNMAP);
-	ret = blkdev_issue_discard(blk->bdev, range->sector, range->nr,
-				   GFP_NOIO);
-	/* A discard is a hint: not following it is no failure. */
-	return ret == -EOPNOTSUPP ? 0 : ret;
+	if (type == VIRTIO_BLK_T_DISCARD)
+		return vpin_blk_bdev_discard(blk, range);
+	return blkdev_issue_zeroout(blk->bdev, range->sector, range->nr,
+				    GFP_NOIO, range->unmap ? 0 :
+				    BLKDEV_ZERO_NOUNMAP);
 }
 
 /* Discards or zeroes a range, past the page cache and coherent with it. */

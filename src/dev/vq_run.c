@@ -11,8 +11,12 @@
 #include <vpin/compat.h>
 #include <vpin/dev.h>
 
-/* Latches a queue whose ring makes no sense; the guest must reset to go on. */
-static void vpin_vq_break(struct vpin_vq *vq, const char *why)
+/**
+ * vpin_vq_break - latches a queue whose ring makes no sense
+ * @vq: the queue; the guest must reset to go on
+ * @why: for the log
+ */
+void vpin_vq_break(struct vpin_vq *vq, const char *why)
 {
 	vq->broken = true;
 	vpin_dev_notice(vq->dev, "queue %u is broken: %s; waiting for a reset\n",
@@ -22,21 +26,10 @@ static void vpin_vq_break(struct vpin_vq *vq, const char *why)
 	vpin_dev_fail(vq->dev);
 }
 
-/**
- * vpin_vq_give_up - gives back a chain that has no room for an answer
- * @vq: the queue; it is broken then, as its driver is
- * @head: as taken
- * @why: for the log
- */
-void vpin_vq_give_up(struct vpin_vq *vq, u16 head, const char *why)
-{
-	vpin_vq_return(vq, head, 0);
-	vpin_vq_break(vq, why);
-}
-
 /*
  * Gives back a chain that cannot be walked.  Who looks at more than the used
- * length finds the type's refusal in its last byte.
+ * length finds the type's refusal in its last byte; where there is none, the
+ * chain is kept: given back, it could pass for one that was served.
  */
 static noinline void vpin_vq_refuse(struct vpin_vq *vq, u16 head)
 {
@@ -49,7 +42,7 @@ static noinline void vpin_vq_refuse(struct vpin_vq *vq, u16 head)
 	}
 	last = vpin_chain_salvage(&vq->table, head);
 	if (!last) {
-		vpin_vq_give_up(vq, head, "a malformed chain has no byte for an answer");
+		vpin_vq_break(vq, "a malformed chain has no byte for an answer");
 		return;
 	}
 	type->vq_refuse(vq, last);
