@@ -322,6 +322,8 @@ static void s05_write_through(struct kunit *test)
 				BIT_ULL(VIRTIO_BLK_F_CONFIG_WCE));
 	KUNIT_EXPECT_EQ(test, request(test, VIRTIO_BLK_T_OUT, 0, 512), S_OK);
 	KUNIT_EXPECT_TRUE(test, t->flags & IOCB_DSYNC);
+	/* Some kernels have the file do that by its fsync. */
+	t->nr_syncs = 0;
 	KUNIT_EXPECT_EQ(test, zeroes(test), S_OK);
 	KUNIT_EXPECT_EQ(test, t->nr_syncs, 1U);
 	t->sync_error = -EIO;

@@ -179,6 +179,35 @@ TEST_F(disk, T03_slow_device_and_odd_data)
 	dm_remove(dm);
 }
 
+/*
+ * T03: one request at a time, each of 50 ms, and none next to another.  Whoever
+ * asks the device something does not wait for them.
+ */
+TEST_F(disk, T03_slow_device_with_one_tag)
+{
+	const struct dev_options options = { .queues = 2 };
+	static struct load load;
+	double start;
+	int i;
+
+	self->backend = nullb_create("slow", 16,
+				     "hw_queue_depth=1,irqmode=2,completion_nsec=50000000");
+	ASSERT_LE(0, self->backend);
+	ASSERT_EQ(0, dev_run(&self->rig.dev, self->backend, &options));
+	load_init(&load, &self->rig.dev, 64, 4096, 0);
+	ASSERT_EQ(0, load_start(&load, VIRTIO_BLK_T_OUT, 1));
+	for (i = 0; i < 2; i++) {
+		start = now();
+		EXPECT_LE(0, vdpa_get_vring_base(self->rig.dev.fd, i));
+		EXPECT_GT(500, (int)((now() - start) * 1000));
+	}
+	EXPECT_EQ(0, load_wait(&load));
+	rig_close(&self->rig);
+	close(self->backend);
+	self->backend = -1;
+	nullb_remove("slow");
+}
+
 /* More queues whose data bounces than the disk has buffers. */
 TEST_F(disk, bouncing_on_all_queues)
 {
