@@ -23,7 +23,7 @@ class Row:
     quick = False			# in the half that takes two minutes
     columns = ()
     file = False
-    user = False			# a user of the host can own the disk
+    reserves = False			# has quota, and blocks that are root's
     numbers = iter(range(1 << 30))
 
     def __init__(self):
@@ -192,7 +192,7 @@ class Linear(Row):
 class Delay(Row):
     name, meaning = "dm-delay", "a device that takes 5 ms for each request"
     ways = ("direct", "buffered")
-    columns = ("coherent", "killable")
+    columns = ("coherent", "killable", "prompt")
 
     def make(self):
         self.add_forget()
@@ -274,7 +274,7 @@ class File(Row):
 
     def mount_new(self, device):
         self.mount = f"/tmp/{self.id}"
-        os.mkdir(self.mount)
+        os.makedirs(self.mount, exist_ok=True)
         run(f"{self.mkfs} {device}")
         run(f"mount -t {self.fs} {self.mount_options} {device} {self.mount}")
         self.undo.append(lambda: run(f"umount {self.mount}"))
@@ -315,7 +315,7 @@ class Ext4(File):
     mkfs, fs = "mkfs.ext4 -q -m 20 -O quota -E quotatype=usrquota", "ext4"
     mount_options = "-o usrquota"
     quick = True
-    user = True
+    reserves = True
 
 
 class Xfs(File):
@@ -355,7 +355,7 @@ class Tmpfs(File):
 
     def make(self):
         self.mount = f"/tmp/{self.id}"
-        os.mkdir(self.mount)
+        os.makedirs(self.mount, exist_ok=True)
         run(f"mount -t tmpfs tmpfs {self.mount}")
         self.undo.append(lambda: run(f"umount {self.mount}"))
         self.make_file(self.mount, written=False)
@@ -371,7 +371,7 @@ class Squashfs(File):
         source, image = f"/tmp/{self.id}s", f"/tmp/{self.id}.img"
         self.mount = f"/tmp/{self.id}"
         os.mkdir(source)
-        os.mkdir(self.mount)
+        os.makedirs(self.mount, exist_ok=True)
         self.make_file(source, written=False)
         run(f"mksquashfs {source} {image} -quiet -no-progress")
         os.unlink(f"{source}/disk")
@@ -390,7 +390,7 @@ class Nfs(File):
         if not os.path.exists(self.exported):
             self.serve()
         self.mount = f"/tmp/{self.id}"
-        os.mkdir(self.mount)
+        os.makedirs(self.mount, exist_ok=True)
         result = run(f"timeout 30 mount -t nfs4 -o soft,timeo=50 localhost:/ {self.mount}",
                      check=False)
         if result.returncode:

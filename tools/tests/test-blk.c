@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* virtio-blk: every request type and every layout of one, on each backend. */
+#include <errno.h>
+
 #include "backend.h"
 #include "blk.h"
 #include "dev.h"
+#include "forget.h"
 #include "harness.h"
 
 #define MIB		(1UL << 20)
@@ -14,6 +17,13 @@ static int open_file(void)	{ return backend_file("/tmp", BACKEND_SIZE); }
 static int open_ext4(void)	{ return backend_file("/tmp/ext4", BACKEND_SIZE); }
 static int open_loop(void)	{ return backend_loop(BACKEND_SIZE, 512); }
 static int open_loop_4k(void)	{ return backend_loop(BACKEND_SIZE, 4096); }
+/* A disk of which it can be asked what is stable. */
+static int open_forgets(void)
+{
+	int ret = forget_is_there() ? forget_add("") : -ENOENT;
+
+	return ret ? ret : backend_device(forget_disk());
+}
 static int open_ram(void)	{ return backend_device("/dev/ram0"); }
 
 FIXTURE(blk) {
@@ -39,6 +49,7 @@ FIXTURE_VARIANT_ADD(blk, memfd)		{ .open = open_memfd, .v1 = true };
 FIXTURE_VARIANT_ADD(blk, loop)		{ .open = open_loop };
 FIXTURE_VARIANT_ADD(blk, loop_4k)	{ .open = open_loop_4k };
 FIXTURE_VARIANT_ADD(blk, ram)		{ .open = open_ram };
+FIXTURE_VARIANT_ADD(blk, forgets)	{ .open = open_forgets };
 FIXTURE_VARIANT_ADD(blk, direct) {
 	.open = open_memfd, .without = BIT_ULL(VIRTIO_RING_F_INDIRECT_DESC),
 };
@@ -59,8 +70,9 @@ FIXTURE_SETUP(blk)
 	__le32 blk_size = 0;
 
 	self->backend = variant->open();
-	if (self->backend == -ENOENT && variant->open == open_ram)
-		SKIP(return, "no /dev/ram0");
+	if (self->backend == -ENOENT &&
+	    (variant->open == open_ram || variant->open == open_forgets))
+		SKIP(return, "this host has none");
 	ASSERT_LE(0, self->backend);
 	ASSERT_EQ(0, dev_run(&self->dev, self->backend, &options));
 	self->vq = &self->dev.vqs[0];
@@ -75,7 +87,12 @@ FIXTURE_TEARDOWN(blk)
 {
 	dev_close(&self->dev);
 	close(self->backend);
+	if (variant->open == open_forgets)
+		EXPECT_EQ(0, forget_remove());
 }
+
+/* Whether what was written is stable: only the disk that forgets can say no. */
+#define IS_STABLE()	(variant->open != open_forgets || !forget_unstable())
 
 #define DO(type, sector, data, length) \
 	blk_do(self->vq, &self->request, VIRTIO_BLK_T_##type, sector, data, length, NULL)
@@ -112,14 +129,24 @@ TEST_F(blk, backend_holds_what_was_written)
 	dev_close(&self->dev);
 	ASSERT_EQ(65536, pread(self->backend, copy, 65536, 0));
 	EXPECT_TRUE(pattern_is(copy, 65536, 0, 1));
+	if (variant->open == open_forgets) {
+		/* And holds it when the power goes. */
+		ASSERT_EQ(0, forget_cut(0));
+		ASSERT_EQ(0, forget_read(copy, 65536, 0));
+		EXPECT_TRUE(pattern_is(copy, 65536, 0, 1));
+	}
 }
 
 TEST_F(blk, flush)
 {
 	uint32_t written;
 
+	ASSERT_EQ(0, DO(OUT, 0, self->data, 65536));
+	if (variant->open == open_forgets)
+		EXPECT_FALSE(IS_STABLE());
 	EXPECT_EQ(0, blk_do(self->vq, &self->request, VIRTIO_BLK_T_FLUSH, 0, NULL, 0, &written));
 	EXPECT_EQ(1, written);
+	EXPECT_TRUE(IS_STABLE());
 }
 
 TEST_F(blk, get_id)
@@ -205,6 +232,8 @@ TEST_F(blk, writeback_toggled)
 					     offsetof(struct virtio_blk_config, wce), 1, &value));
 		pattern_fill(self->data, 8192, 0, 10 + value);
 		ASSERT_EQ(0, DO(OUT, 0, self->data, 8192));
+		if (!value)
+			EXPECT_TRUE(IS_STABLE());
 		memset(self->data, 0, 8192);
 		ASSERT_EQ(0, DO(IN, 0, self->data, 8192));
 		EXPECT_TRUE(pattern_is(self->data, 8192, 0, 10 + value));
