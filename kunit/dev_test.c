@@ -3,6 +3,10 @@
  * The device as a VMM sees it: status, features, suspend, resume and reset.
  */
 #include <linux/completion.h>
+#include <linux/delay.h>
+#include <linux/kthread.h>
+#include <linux/rcupdate.h>
+#include <linux/sched/task.h>
 #include <linux/workqueue.h>
 #include "fake.h"
 
@@ -450,6 +454,46 @@ static void devices_have_numbers(struct kunit *test)
 	vpin_rig_exit(&other->rig);
 }
 
+struct late_end {
+	struct completion begun;
+	bool over;
+};
+
+/* Like the last vpin_vq_complete(), just before it lets go of its worker. */
+static int end_late(void *arg)
+{
+	struct late_end *late = arg;
+
+	rcu_read_lock();
+	complete(&late->begun);
+	mdelay(200);
+	WRITE_ONCE(late->over, true);
+	rcu_read_unlock();
+	return 0;
+}
+
+/* What it works on lives for as long. */
+static void destroy_waits_for_who_still_ends(struct kunit *test)
+{
+	struct vpin_fake *fake = test->priv;
+	struct late_end late = {};
+	struct task_struct *task;
+
+	vpin_rig_run(&fake->rig, 8, 0);
+	vpin_rig_serve(&fake->rig, 0, 1);
+	init_completion(&late.begun);
+	task = kthread_create(end_late, &late, "vpin-test-late");
+	KUNIT_ASSERT_FALSE(test, IS_ERR(task));
+	get_task_struct(task);
+	wake_up_process(task);
+	wait_for_completion(&late.begun);
+	vpin_dev_destroy(fake->rig.dev);
+	fake->rig.dev = NULL;
+	KUNIT_EXPECT_TRUE(test, READ_ONCE(late.over));
+	kthread_stop(task);
+	put_task_struct(task);
+}
+
 static struct kunit_case vpin_dev_cases[] = {
 	KUNIT_CASE(status_step_by_step),
 	KUNIT_CASE_PARAM(status_from_one_to_another, status_gen_params),
@@ -469,6 +513,7 @@ static struct kunit_case vpin_dev_cases[] = {
 	KUNIT_CASE(stop_races_with_the_last_end),
 	KUNIT_CASE(destroy_waits_for_what_is_in_flight),
 	KUNIT_CASE(devices_have_numbers),
+	KUNIT_CASE(destroy_waits_for_who_still_ends),
 	{}
 };
 
