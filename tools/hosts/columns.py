@@ -264,13 +264,13 @@ def refused(cell, why, path):
     control = cell.row.mount + "/control"
     with open(control, "wb"):
         os.chown(control, USER, USER)
-    result = run(f"dd if=/dev/zero of={control} bs=1M count=16 conv=fsync", check=False,
+    result = run(f"dd if=/dev/zero of={control} bs=1M count=8 conv=fsync", check=False,
                  user=USER, group=USER, extra_groups=[])
     if not result.returncode:
         raise Broken(f"{why}: the user's own dd was not refused")
     os.unlink(control)
     disk = cell.disk(user=USER)
-    statuses = {disk.ask(f"write {i * 2048} {MIB} 1") for i in range(16)}
+    statuses = {disk.ask(f"write {i * 2048} {MIB} 1") for i in range(8)}
     statuses.add(disk.ask("flush"))
     blocks = os.stat(path).st_blocks * 512
     disk.close()
