@@ -137,10 +137,13 @@ static int begin(FIXTURE_DATA(end) *self)
 	int ret = blk_add(&self->dev.vqs[0], &self->request, VIRTIO_BLK_T_OUT, 0,
 			  self->data, LENGTH);
 
+	unsigned int i;
+
 	vq_publish(&self->dev.vqs[0]);
-	/* The worker has it. */
-	usleep(50000);
-	return ret;
+	/* The disk has it. */
+	for (i = 0; i < 5000 && !disk_count(self->disk, DISK_IN_FLIGHT); i++)
+		usleep(1000);
+	return ret < 0 ? ret : 0;
 }
 
 static bool disk_has_it(FIXTURE_DATA(end) *self)
@@ -201,11 +204,23 @@ static long killed(pid_t vmm)
 /* A child of its own device, with a write under way; then it does @what. */
 static pid_t fork_vmm(FIXTURE_DATA(end) *self, void (*what)(int fd))
 {
-	pid_t vmm = fork();
+	int ready[2];
+	char byte;
+	pid_t vmm;
 
-	if (vmm)
+	if (pipe(ready))
+		return -1;
+	vmm = fork();
+	if (vmm) {
+		close(ready[1]);
+		if (read(ready[0], &byte, 1) != 1)
+			vmm = -1;
+		close(ready[0]);
+		/* It is in what it does. */
+		usleep(50000);
 		return vmm;
-	if (run(self) || begin(self))
+	}
+	if (run(self) || begin(self) || write(ready[1], "", 1) != 1)
 		_exit(1);
 	what(self->dev.fd);
 	for (;;)
@@ -245,7 +260,6 @@ TEST_F(end, T09_killed)
 		pid_t vmm = fork_vmm(self, doings[i]);
 
 		ASSERT_LE(0, vmm);
-		usleep(150000);
 		ASSERT_EQ(0, waitpid(vmm, NULL, WNOHANG));
 		EXPECT_GT(DRAIN_MS + 1000, killed(vmm)) TH_LOG("%u", i);
 		EXPECT_EQ(ordinary, self->pins == host_pins());
