@@ -111,7 +111,9 @@ class Cgroup:
         number = f"{os.major(device)}:{os.minor(device)}"
         for line in get(f"{self.path}/io.stat").splitlines():
             if line.split()[0] == number:
-                return int(re.search(r"wbytes=(\d+)", line)[1])
+                # A device that has had nothing yet has no counts.
+                match = re.search(r"wbytes=(\d+)", line)
+                return int(match[1]) if match else 0
         return 0
 
     def memory(self):
