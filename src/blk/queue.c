@@ -5,6 +5,7 @@
 #include <linux/mm.h>
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
+#include <linux/writeback.h>
 #include "blk.h"
 
 /*
@@ -61,6 +62,9 @@ int vpin_blk_vq_start(struct vpin_vq *vq)
 	    vpin_blk_pool_fill(&blk->pool, min_t(unsigned int, vq->dev->nr_vqs,
 						 VPIN_BLK_BOUNCES)))
 		return -ENOMEM;
+	/* Who pays for writing back is who dirties first: not who writes for us. */
+	if (!blk->ro)
+		inode_attach_wb(blk->mapping->host, NULL);
 	queue = kzalloc(sizeof(*queue), GFP_KERNEL_ACCOUNT);
 	if (!queue)
 		return -ENOMEM;

@@ -23,6 +23,7 @@ class Row:
     quick = False			# in the half that takes two minutes
     columns = ()
     file = False
+    skip = ()				# of its columns, (way, column) that mean nothing
     reserves = False			# has quota, and blocks that are root's
     numbers = iter(range(1 << 30))
 
@@ -107,6 +108,8 @@ class Brd(Row):
     name, meaning = "brd", "a RAM disk"
     columns = ("coherent", "charged")
     quick = True
+    # The inode of its page cache is older than any owner's cgroup.
+    skip = (("buffered", "charged"),)
 
     def make(self):
         self.base = self.path = "/dev/ram0"

@@ -52,38 +52,38 @@ static bool can_fail(void)
 	       !access("/proc/thread-self/fail-nth", W_OK);
 }
 
-/* The @nth allocation of thread @of from now on fails; 0: none. */
-static int fail_nth(pid_t of, unsigned int nth)
+/* Open before anything is to fail: 0 is ours. */
+static int open_fail_nth(pid_t thread)
 {
-	char path[64], text[16];
+	char path[64];
 
-	snprintf(path, sizeof(path), "/proc/self/task/%d/fail-nth", of);
-	snprintf(text, sizeof(text), "%u", nth);
-	return write_text(path, text);
+	snprintf(path, sizeof(path), "/proc/self/task/%d/fail-nth", thread);
+	return open(path, O_RDWR | O_CLOEXEC);
+}
+
+/* The @nth allocation of a thread from now on fails; 0: none. */
+static int fail_nth(int fd, unsigned int nth)
+{
+	char text[16];
+	int length = snprintf(text, sizeof(text), "%u", nth);
+
+	return pwrite(fd, text, length, 0) == length ? 0 : -errno;
 }
 
 /* Whether the one that was to fail has. */
-static bool has_failed(pid_t of)
+static bool has_failed(int fd)
 {
-	char path[64];
-	int fd, left = -1;
-	FILE *file;
+	char text[16] = "";
 
-	snprintf(path, sizeof(path), "/proc/self/task/%d/fail-nth", of);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	file = fd < 0 ? NULL : fdopen(fd, "r");
-	if (file) {
-		if (fscanf(file, "%d", &left) != 1)
-			left = -1;
-		fclose(file);
-	}
-	return left == 0;
+	return pread(fd, text, sizeof(text) - 1, 0) > 0 && !atoi(text);
 }
 
 FIXTURE(nomem) {
 	int backend;
 	long pins;
 	int files;
+	int nth;
+	bool whole;
 	struct dev dev;
 	struct blk_request request;
 	uint8_t *data;
@@ -124,16 +124,30 @@ FIXTURE_SETUP(nomem)
 	self->pins = host_pins();
 	self->backend = variant->open();
 	ASSERT_LE(0, self->backend);
+	self->nth = open_fail_nth(gettid());
+	ASSERT_LE(0, self->nth);
 	self->files = host_files();
+}
+
+/* Closes the device, also one that has no guest. */
+static void discard(FIXTURE_DATA(nomem) *self)
+{
+	if (self->whole)
+		dev_close(&self->dev);
+	else if (self->dev.fd >= 0)
+		close(self->dev.fd);
+	self->dev.fd = -1;
+	self->whole = false;
 }
 
 FIXTURE_TEARDOWN(nomem)
 {
-	dev_close(&self->dev);
+	discard(self);
 	EXPECT_EQ(self->pins, host_pins());
 	EXPECT_EQ(self->files, host_files());
 	EXPECT_EQ(0, host_workers());
 	EXPECT_EQ(0, host_charged());
+	close(self->nth);
 	close(self->backend);
 }
 
@@ -145,8 +159,9 @@ static int prepare(FIXTURE_DATA(nomem) *self, uint64_t flags, bool running)
 	};
 	int ret;
 
-	dev_close(&self->dev);
+	discard(self);
 	ret = dev_open(&self->dev, self->backend, &options);
+	self->whole = !ret;
 	if (!ret && running)
 		ret = dev_start(&self->dev);
 	if (ret)
@@ -178,7 +193,7 @@ static bool is_of_memory(int ret)
 /* Some fail without a consequence: what was wanted was only a help. */
 #define EACH_FAILS(prepared, call, undone)				\
 do {									\
-	const pid_t us = gettid();					\
+	const int us = self->nth;					\
 	unsigned int nth, failed = 0;					\
 									\
 	for (nth = 1; nth < MOST; nth++) {				\
@@ -206,7 +221,7 @@ do {									\
 
 static int blank(FIXTURE_DATA(nomem) *self)
 {
-	dev_close(&self->dev);
+	discard(self);
 	self->dev.fd = vpin_open();
 	return self->dev.fd < 0 ? self->dev.fd : 0;
 }
@@ -326,7 +341,7 @@ static int stop(FIXTURE_DATA(nomem) *self)
 
 TEST_F(nomem, V14_reset_never_fails)
 {
-	const pid_t us = gettid();
+	const int us = self->nth;
 	unsigned int nth;
 
 	for (nth = 1; nth < 20; nth++) {
@@ -339,7 +354,8 @@ TEST_F(nomem, V14_reset_never_fails)
 		ASSERT_EQ(0, fail_nth(us, nth));
 		EXPECT_EQ(0, close(self->dev.fd));
 		ASSERT_EQ(0, fail_nth(us, 0));
-		self->dev.fd = -1;
+		/* Its guest's memory is still ours. */
+		self->dev.fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 		EXPECT_EQ(self->pins, host_pins());
 		EXPECT_EQ(0, host_workers());
 	}
@@ -352,14 +368,17 @@ TEST_F(nomem, V14_second_worker)
 
 	for (nth = 1; nth < MOST; nth++) {
 		bool injected;
-		int first, ret;
+		int first, fd, ret;
 
 		ASSERT_EQ(0, prepare(self, variant->flags, false));
 		ASSERT_EQ(1, host_worker_ids(&first, 1));
-		ASSERT_EQ(0, fail_nth(first, nth));
+		fd = open_fail_nth(first);
+		ASSERT_LE(0, fd);
+		ASSERT_EQ(0, fail_nth(fd, nth));
 		ret = dev_start(&self->dev);
-		injected = has_failed(first);
-		ASSERT_EQ(0, fail_nth(first, 0));
+		injected = has_failed(fd);
+		ASSERT_EQ(0, fail_nth(fd, 0));
+		close(fd);
 		if (ret) {
 			ASSERT_TRUE(injected);
 			EXPECT_TRUE(is_of_memory(ret)) TH_LOG("%u: %d", nth, ret);
