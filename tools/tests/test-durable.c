@@ -448,6 +448,43 @@ TEST_F(durable, S04_a_stable_write_tells_that_it_was_lost)
 }
 
 /*
+ * What ended while there was no ring to tell it in, after a later one was told:
+ * the base cannot say so, but it goes on in the same ring.
+ */
+TEST_F(durable, S08_untold_out_of_order)
+{
+	struct guest *guest = &self->dev.guest;
+	struct vring_used_elem elem;
+	struct blk_request id;
+	int base;
+
+	if (variant->file || variant->attach_flags)
+		SKIP(return, "one is enough");
+	RUN(0, 0);
+	blk_init(&id, guest);
+	ASSERT_EQ(0, forget_hold(true));
+	ASSERT_EQ(0, blk_add(self->vq, &self->request, VIRTIO_BLK_T_OUT, 0, self->data, 4096));
+	ASSERT_EQ(0, blk_add(self->vq, &id, VIRTIO_BLK_T_GET_ID, 0, self->data + 4096, 20));
+	vq_publish(self->vq);
+	ASSERT_EQ(0, vq_wait(self->vq, &elem, VQ_TIMEOUT_MS));
+	ASSERT_EQ(id.head, (int)elem.id);
+
+	ASSERT_EQ(0, vdpa_unmap(self->dev.fd, MSG_V2, guest->iova, guest->size));
+	ASSERT_EQ(0, forget_hold(false));
+	ASSERT_EQ(0, vdpa_suspend(self->dev.fd));
+	base = vdpa_get_vring_base(self->dev.fd, 0);
+	EXPECT_EQ(1, base);
+	ASSERT_EQ(0, vdpa_set_vring_num(self->dev.fd, 0, self->vq->size));
+	ASSERT_EQ(0, vdpa_set_vring_base(self->dev.fd, 0, base));
+	ASSERT_EQ(0, vdpa_map(self->dev.fd, MSG_V2, guest->iova, guest->size, guest->memory,
+			      VHOST_ACCESS_RW));
+	ASSERT_EQ(0, vdpa_resume(self->dev.fd));
+	ASSERT_EQ(0, vq_wait(self->vq, &elem, VQ_TIMEOUT_MS));
+	EXPECT_EQ(self->request.head, (int)elem.id);
+	EXPECT_EQ(0, *self->request.status);
+}
+
+/*
  * Random loads.  Block b holds version v if each sector of it is the pattern of
  * v, or zeroes for each fifth version.  A block has one write in flight at most.
  * After a cut each sector is of a version that was promised, or of a newer one.
