@@ -137,6 +137,12 @@ static inline int vpin_ring_take(struct vpin_ring *ring, u16 *head)
 	return 1;
 }
 
+/* The chain that was taken last is the next one again; no memory was set since. */
+static inline void vpin_ring_untake(struct vpin_ring *ring)
+{
+	ring->last_avail--;
+}
+
 /**
  * vpin_ring_push - gives a chain back
  * @ring: the ring

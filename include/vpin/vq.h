@@ -212,6 +212,7 @@ void vpin_vq_see(struct vpin_vq *vq);
 int vpin_vq_take(struct vpin_vq *vq, u16 *head);
 void vpin_vq_return(struct vpin_vq *vq, u16 head, u32 len);
 void vpin_vq_break(struct vpin_vq *vq, const char *why);
+void vpin_vq_give_up(struct vpin_vq *vq, const char *why);
 void vpin_vq_begin(struct vpin_vq *vq, struct vpin_req *req, u16 head);
 void vpin_vq_complete(struct vpin_req *req);
 void vpin_vq_wake(struct vpin_vq *vq, struct llist_node *node,

@@ -16,6 +16,7 @@
 
 #include <linux/bio.h>
 #include <linux/blkdev.h>
+#include <linux/errseq.h>
 #include <linux/fs.h>
 #include <linux/llist.h>
 #include <linux/pagemap.h>
@@ -152,6 +153,7 @@ enum vpin_blk_part_kind {
  * @bio: on a block device
  * @iocb: on a file
  * @done: bytes of it that the file has transferred so far
+ * @since: what of the page cache was known to be lost when it began
  */
 struct vpin_blk_part {
 	union {
@@ -168,6 +170,7 @@ struct vpin_blk_part {
 		struct {
 			struct kiocb iocb;
 			u32 done;
+			errseq_t since;
 		};
 	};
 };
@@ -320,6 +323,10 @@ void vpin_blk_bdev_ranges(struct vpin_blocking_item *item);
 int vpin_blk_file_attach(struct vpin_blk *blk, const struct vpin_attach *args);
 void vpin_blk_file_serve(struct vpin_blk *blk);
 bool vpin_blk_file_has(const struct vpin_blk *blk, u64 pos, u64 len);
+void vpin_blk_file_begin(const struct vpin_blk_req *req,
+			 struct vpin_blk_part *part);
+bool vpin_blk_file_has_lost(const struct vpin_blk_req *req,
+			    const struct vpin_blk_part *part);
 void vpin_blk_file_flush(struct vpin_blk_req *req);
 void vpin_blk_file_ranges(struct vpin_blocking_item *item);
 

@@ -61,12 +61,32 @@ static bool vpin_blk_file_freezes(const struct vpin_blk_req *req)
 	return vpin_blk_is_write(req) && !req->disk->bdev;
 }
 
+/*
+ * Writing the page cache back fails for nobody in particular: whoever syncs next
+ * is told, and he alone.  So each that is under way looks whether somebody was
+ * since it began.
+ */
+void vpin_blk_file_begin(const struct vpin_blk_req *req,
+			 struct vpin_blk_part *part)
+{
+	part->since = READ_ONCE(req->disk->file->f_wb_err);
+}
+
+/* After it was synced.  Context: any. */
+bool vpin_blk_file_has_lost(const struct vpin_blk_req *req,
+			    const struct vpin_blk_part *part)
+{
+	return filemap_check_wb_err(req->disk->mapping, part->since);
+}
+
 /* It ended for good, with what the file said last. */
 static void vpin_blk_file_end(struct vpin_blk_req *req,
 			      struct vpin_blk_part *part)
 {
-	vpin_blk_part_end(req, part, part->done == part->len ?
-			  VIRTIO_BLK_S_OK : VIRTIO_BLK_S_IOERR);
+	bool good = part->done == part->len &&
+		    !(req->stable && vpin_blk_file_has_lost(req, part));
+
+	vpin_blk_part_end(req, part, good ? VIRTIO_BLK_S_OK : VIRTIO_BLK_S_IOERR);
 }
 
 /* What is left, where blocking is allowed. */
@@ -155,6 +175,7 @@ static void vpin_blk_file_submit(struct vpin_blk_req *req,
 	ssize_t ret;
 
 	part->done = 0;
+	vpin_blk_file_begin(req, part);
 	if (unlikely(!vpin_blk_file_has_part(req, part))) {
 		vpin_blk_file_end(req, part);
 		return;

@@ -6,12 +6,19 @@
 #include <linux/falloc.h>
 #include "blk.h"
 
+static int vpin_blk_file_make_stable(const struct vpin_blk_req *req)
+{
+	int ret = vfs_fsync(req->disk->file, 1);
+
+	return !ret && vpin_blk_file_has_lost(req, &req->part) ? -EIO : ret;
+}
+
 static void vpin_blk_file_sync(struct vpin_blocking_item *item)
 {
 	struct vpin_blk_req *req =
 		container_of(item, struct vpin_blk_req, part.item);
 
-	vpin_blk_part_end(req, &req->part, vfs_fsync(req->disk->file, 1) ?
+	vpin_blk_part_end(req, &req->part, vpin_blk_file_make_stable(req) ?
 			  VIRTIO_BLK_S_IOERR : VIRTIO_BLK_S_OK);
 }
 
@@ -99,7 +106,7 @@ static int vpin_blk_file_all_ranges(const struct vpin_blk_req *req)
 		if (ret)
 			return ret;
 	}
-	return req->stable ? vfs_fsync(blk->file, 1) : 0;
+	return req->stable ? vpin_blk_file_make_stable(req) : 0;
 }
 
 /* DISCARD and WRITE_ZEROES. */
@@ -108,11 +115,13 @@ void vpin_blk_file_ranges(struct vpin_blocking_item *item)
 	struct vpin_blk_req *req =
 		container_of(item, struct vpin_blk_req, part.item);
 
+	vpin_blk_file_begin(req, &req->part);
 	vpin_blk_part_end(req, &req->part, vpin_blk_file_all_ranges(req) ?
 			  VIRTIO_BLK_S_IOERR : VIRTIO_BLK_S_OK);
 }
 
 void vpin_blk_file_flush(struct vpin_blk_req *req)
 {
+	vpin_blk_file_begin(req, &req->part);
 	vpin_blk_part_block(req, &req->part, vpin_blk_file_sync);
 }

@@ -207,7 +207,7 @@ bool vpin_blk_start(struct vpin_blk_req *req, struct vpin_vq *vq, u16 head)
 	vpin_cursor_readable(&out, chain, vq->view->snap, &vq->hint);
 	vpin_cursor_writable(&in, chain, vq->view->snap, &vq->hint);
 	if (!vpin_blk_parse(req, dev, chain, &out, &in)) {
-		vpin_vq_break(vq, "a chain has no status byte that could be written");
+		vpin_vq_give_up(vq, "a chain has no status byte that could be written");
 		return false;
 	}
 

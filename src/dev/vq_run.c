@@ -26,10 +26,24 @@ void vpin_vq_break(struct vpin_vq *vq, const char *why)
 	vpin_dev_fail(vq->dev);
 }
 
+/**
+ * vpin_vq_give_up - breaks a queue whose last chain has no place for an answer
+ * @vq: the queue
+ * @why: for the log
+ *
+ * The chain is not given back: it could pass for one that was served.  So it was
+ * not taken either, or a queue that starts at that base would tell the driver of
+ * one more than there were.
+ */
+void vpin_vq_give_up(struct vpin_vq *vq, const char *why)
+{
+	vpin_ring_untake(&vq->ring);
+	vpin_vq_break(vq, why);
+}
+
 /*
  * Gives back a chain that cannot be walked.  Who looks at more than the used
- * length finds the type's refusal in its last byte; where there is none, the
- * chain is kept: given back, it could pass for one that was served.
+ * length finds the type's refusal in its last byte.
  */
 static noinline void vpin_vq_refuse(struct vpin_vq *vq, u16 head)
 {
@@ -42,7 +56,7 @@ static noinline void vpin_vq_refuse(struct vpin_vq *vq, u16 head)
 	}
 	last = vpin_chain_salvage(&vq->table, head);
 	if (!last) {
-		vpin_vq_break(vq, "a malformed chain has no byte for an answer");
+		vpin_vq_give_up(vq, "a malformed chain has no byte for an answer");
 		return;
 	}
 	type->vq_refuse(vq, last);

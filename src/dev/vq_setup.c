@@ -34,9 +34,13 @@ static bool vpin_vq_is_live(const struct vpin_vq *vq)
 	return vq->running;
 }
 
-/* What the driver was not told of belongs to a ring that is no more. */
+/*
+ * What the driver was not told of belongs to a ring that is no more.  The next
+ * one goes on where VHOST_GET_VRING_BASE said.
+ */
 static void vpin_vq_drop_untold(struct vpin_vq *vq)
 {
+	vq->base -= vq->nr_untold;
 	vq->nr_untold = 0;
 	kvfree(vq->untold);
 	vq->untold = NULL;
@@ -56,6 +60,8 @@ int vpin_vq_set_num(struct vpin_vq *vq, u32 num)
 		return -EINVAL;
 	if (vpin_vq_is_live(vq))
 		return -EBUSY;
+	if (num == vq->num)
+		return 0;
 	vpin_vq_drop_untold(vq);
 	vq->num = num;
 	return 0;
@@ -68,7 +74,8 @@ int vpin_vq_set_num(struct vpin_vq *vq, u32 num)
  * @avail: GPA of the driver area, a multiple of 2
  * @used: GPA of the device area, a multiple of 4 (VIRTIO 1.2, 2.7)
  *
- * Nothing is looked up yet: the memory may be mapped later.
+ * Nothing is looked up yet: the memory may be mapped later.  The same addresses
+ * are the same ring.
  *
  * Return: 0; -EINVAL if one is not aligned; -EBUSY while the queue runs.
  */
@@ -79,6 +86,9 @@ int vpin_vq_set_addr(struct vpin_vq *vq, u64 desc, u64 avail, u64 used)
 		return -EINVAL;
 	if (vpin_vq_is_live(vq))
 		return -EBUSY;
+	if (desc != vq->desc_addr || avail != vq->avail_addr ||
+	    used != vq->used_addr)
+		vpin_vq_drop_untold(vq);
 	vq->desc_addr = desc;
 	vq->avail_addr = avail;
 	vq->used_addr = used;
@@ -91,6 +101,9 @@ int vpin_vq_set_addr(struct vpin_vq *vq, u64 desc, u64 avail, u64 used)
  * @vq: the queue
  * @base: index of the next entry to take, up to 0xffff
  *
+ * Who says what VHOST_GET_VRING_BASE told him means the ring as it is, with what
+ * was taken from it, maybe in another order, and not told.
+ *
  * Return: 0; -EINVAL if @base is out of range; -EBUSY while the queue runs.
  */
 int vpin_vq_set_base(struct vpin_vq *vq, u32 base)
@@ -99,6 +112,8 @@ int vpin_vq_set_base(struct vpin_vq *vq, u32 base)
 		return -EINVAL;
 	if (vpin_vq_is_live(vq))
 		return -EBUSY;
+	if (base == (u16)(vq->base - vq->nr_untold))
+		return 0;
 	vpin_vq_drop_untold(vq);
 	vq->base = base;
 	return 0;

@@ -153,6 +153,10 @@ static inline int64_t offer_to_break(FIXTURE_DATA(hostile) *self, uint16_t head)
 	EXPECT_BROKEN();						\
 	/* Given back, it could pass for one that was served. */	\
 	EXPECT_FALSE(vq_take(self->vq, &elem));				\
+	/* Nor is it counted as one. */					\
+	ASSERT_EQ(0, vdpa_suspend(self->dev.fd));			\
+	EXPECT_EQ(le16toh(self->vq->used->idx),				\
+		  vdpa_get_vring_base(self->dev.fd, self->vq->index));	\
 	ASSERT_EQ(0, dev_stop(&self->dev));				\
 	ASSERT_EQ(0, dev_start(&self->dev));				\
 } while (0)

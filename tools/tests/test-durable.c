@@ -3,6 +3,7 @@
  * S04, S05: what was promised to be stable is there after a power cut.  The
  * observer is a disk that forgets what was not flushed to it.
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -359,6 +360,128 @@ TEST_F(durable, S04_write_back_costs_no_flush)
 	ASSERT_EQ(0, zero(self, 64, 8, 0));
 	EXPECT_EQ(fua, forget_count("fua"));
 	EXPECT_EQ(flushes, forget_count("flushes"));
+}
+
+/* Through a page cache: what of it cannot be written is known when it is flushed. */
+static bool is_cached(const FIXTURE_VARIANT(durable) *variant)
+{
+	return variant->attach_flags & VPIN_ATTACH_BUFFERED;
+}
+
+/* The disk's sector of the first one that the guest sees; it is allocated. */
+static long first_sector(FIXTURE_DATA(durable) *self, const FIXTURE_VARIANT(durable) *variant)
+{
+	if (put(self, 0, GUEST_PAGE, 0, 1) || DO(FLUSH, 0, NULL, 0))
+		return -EIO;
+	return variant->file ? forget_file_sector(self->backend) : 0;
+}
+
+/* Adds requests while the disk keeps all; then the first sectors fail. */
+static void all_at_once(FIXTURE_DATA(durable) *self, struct blk_request *requests,
+			unsigned int nr, long first)
+{
+	struct vring_used_elem elem;
+	unsigned int i;
+
+	vq_publish(self->vq);
+	usleep(300000);
+	forget_fail("writes", first, GUEST_PAGE / SECTOR);
+	forget_hold(false);
+	for (i = 0; i < nr; i++)
+		if (vq_wait(self->vq, &elem, VQ_TIMEOUT_MS))
+			*requests[i].status = BLK_NO_STATUS;
+	forget_fail("none", 0, 1);
+}
+
+/* Two that are under way: neither may say that what was lost is stable. */
+TEST_F(durable, S04_each_flush_tells_of_what_was_lost)
+{
+	struct blk_request flushes[2];
+	unsigned int i;
+	long first;
+
+	if (!is_cached(variant))
+		SKIP(return, "not through a page cache");
+	RUN(0, 0);
+	first = first_sector(self, variant);
+	ASSERT_LE(0, first);
+	ASSERT_EQ(0, put(self, 0, GUEST_PAGE, 0, 2));
+	ASSERT_EQ(0, forget_hold(true));
+	for (i = 0; i < 2; i++) {
+		blk_init(&flushes[i], &self->dev.guest);
+		ASSERT_EQ(0, blk_add(self->vq, &flushes[i], VIRTIO_BLK_T_FLUSH, 0, NULL, 0));
+	}
+	all_at_once(self, flushes, 2, first);
+	EXPECT_FALSE(is_there(self, 0, GUEST_PAGE, 2));
+	for (i = 0; i < 2; i++)
+		EXPECT_EQ(VIRTIO_BLK_S_IOERR, *flushes[i].status) TH_LOG("flush %u", i);
+}
+
+/* One of many cannot be written: its own answer says so, whoever asks first. */
+TEST_F(durable, S04_a_stable_write_tells_that_it_was_lost)
+{
+	struct blk_request writes[8];
+	unsigned int i, round;
+	long first;
+
+	if (!is_cached(variant))
+		SKIP(return, "not through a page cache");
+	RUN(0, 0);
+	ASSERT_EQ(0, set_writeback(self, 0));
+	first = first_sector(self, variant);
+	ASSERT_LE(0, first);
+	for (i = 0; i < 8; i++)
+		blk_init(&writes[i], &self->dev.guest);
+	for (round = 2; round < 10; round++) {
+		ASSERT_EQ(0, forget_hold(true));
+		for (i = 0; i < 8; i++) {
+			uint8_t *data = self->data + i * GUEST_PAGE;
+
+			pattern_fill(data, GUEST_PAGE, i * 8, round);
+			ASSERT_EQ(0, blk_add(self->vq, &writes[i], VIRTIO_BLK_T_OUT, i * 8,
+					     data, GUEST_PAGE));
+		}
+		all_at_once(self, writes, 8, first);
+		EXPECT_FALSE(is_there(self, 0, GUEST_PAGE, round));
+		EXPECT_EQ(VIRTIO_BLK_S_IOERR, *writes[0].status) TH_LOG("round %u", round);
+	}
+}
+
+/*
+ * What ended while there was no ring to tell it in, after a later one was told:
+ * the base cannot say so, but it goes on in the same ring.
+ */
+TEST_F(durable, S08_untold_out_of_order)
+{
+	struct guest *guest = &self->dev.guest;
+	struct vring_used_elem elem;
+	struct blk_request id;
+	int base;
+
+	if (variant->file || variant->attach_flags)
+		SKIP(return, "one is enough");
+	RUN(0, 0);
+	blk_init(&id, guest);
+	ASSERT_EQ(0, forget_hold(true));
+	ASSERT_EQ(0, blk_add(self->vq, &self->request, VIRTIO_BLK_T_OUT, 0, self->data, 4096));
+	ASSERT_EQ(0, blk_add(self->vq, &id, VIRTIO_BLK_T_GET_ID, 0, self->data + 4096, 20));
+	vq_publish(self->vq);
+	ASSERT_EQ(0, vq_wait(self->vq, &elem, VQ_TIMEOUT_MS));
+	ASSERT_EQ(id.head, (int)elem.id);
+
+	ASSERT_EQ(0, vdpa_unmap(self->dev.fd, MSG_V2, guest->iova, guest->size));
+	ASSERT_EQ(0, forget_hold(false));
+	ASSERT_EQ(0, vdpa_suspend(self->dev.fd));
+	base = vdpa_get_vring_base(self->dev.fd, 0);
+	EXPECT_EQ(1, base);
+	ASSERT_EQ(0, vdpa_set_vring_num(self->dev.fd, 0, self->vq->size));
+	ASSERT_EQ(0, vdpa_set_vring_base(self->dev.fd, 0, base));
+	ASSERT_EQ(0, vdpa_map(self->dev.fd, MSG_V2, guest->iova, guest->size, guest->memory,
+			      VHOST_ACCESS_RW));
+	ASSERT_EQ(0, vdpa_resume(self->dev.fd));
+	ASSERT_EQ(0, vq_wait(self->vq, &elem, VQ_TIMEOUT_MS));
+	EXPECT_EQ(self->request.head, (int)elem.id);
+	EXPECT_EQ(0, *self->request.status);
 }
 
 /*
