@@ -32,6 +32,20 @@ static void vpin_blk_bdev_uncache(struct vpin_blocking_item *item)
 	vpin_blk_part_end(req, part, VIRTIO_BLK_S_OK);
 }
 
+/* It ended; some of it may have been written, however it did. */
+static void vpin_blk_bdev_over(struct vpin_blk_req *req,
+			       struct vpin_blk_part *part, u8 result)
+{
+	if (likely(!vpin_blk_is_write(req) ||
+		   !vpin_blk_is_cached(req->disk, part->pos, part->len))) {
+		vpin_blk_part_end(req, part, result);
+		return;
+	}
+	if (result != VIRTIO_BLK_S_OK)
+		vpin_blk_fail(req, result);
+	vpin_blk_part_block(req, part, vpin_blk_bdev_uncache);
+}
+
 /* It ended in a way that may be no end. */
 static void vpin_blk_bdev_failed(struct vpin_blk_req *req,
 				 struct vpin_blk_part *part,
@@ -49,7 +63,7 @@ static void vpin_blk_bdev_failed(struct vpin_blk_req *req,
 		/* Not without waiting. */
 		vpin_blk_part_block(req, part, blk->backend->block);
 	} else {
-		vpin_blk_part_end(req, part, vpin_blk_bdev_result(status));
+		vpin_blk_bdev_over(req, part, vpin_blk_bdev_result(status));
 	}
 }
 
@@ -64,11 +78,8 @@ static void vpin_blk_bdev_end(struct bio *bio)
 	bio_uninit(bio);
 	if (unlikely(status != BLK_STS_OK))
 		vpin_blk_bdev_failed(req, part, status, bio->bi_opf);
-	else if (vpin_blk_is_write(req) &&
-		 vpin_blk_is_cached(req->disk, part->pos, part->len))
-		vpin_blk_part_block(req, part, vpin_blk_bdev_uncache);
 	else
-		vpin_blk_part_end(req, part, VIRTIO_BLK_S_OK);
+		vpin_blk_bdev_over(req, part, VIRTIO_BLK_S_OK);
 }
 
 static blk_opf_t vpin_blk_bdev_opf(const struct vpin_blk_req *req)

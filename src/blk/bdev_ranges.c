@@ -42,9 +42,11 @@ int vpin_blk_bdev_do_range(struct vpin_blk *blk, u32 type,
 	if (bdev_read_only(blk->bdev))
 		return -EROFS;
 	ret = vpin_blk_cohere(blk, pos, len, true);
-	if (!ret)
-		ret = vpin_blk_bdev_range(blk, type, range);
-	if (!ret && vpin_blk_is_cached(blk, pos, len))
+	if (ret)
+		return ret;
+	ret = vpin_blk_bdev_range(blk, type, range);
+	/* Some of it may have been done, however it ended. */
+	if (vpin_blk_is_cached(blk, pos, len))
 		vpin_blk_uncache(blk, pos, len);
 	return ret;
 }
