@@ -43,6 +43,7 @@ struct vpin_work {
  * @items: queued items, newest first
  * @thread: the thread; NULL once it was killed
  * @stop: the thread, for vpin_worker_destroy()
+ * @killed_at: when it was, in jiffies
  * @lock: held while items run, and by who changes what they work on
  * @orphan: runs the items when there is no thread any more
  */
@@ -50,6 +51,7 @@ struct vpin_worker {
 	struct llist_head items;
 	struct vpin_thread __rcu *thread;
 	struct vpin_thread *stop;
+	unsigned long killed_at;
 	struct mutex lock;
 	struct delayed_work orphan;
 };
@@ -75,6 +77,8 @@ void vpin_work_init(struct vpin_work *work, vpin_work_fn fn);
 
 struct vpin_worker *vpin_worker_create(const char *name, const s8 *nice);
 void vpin_worker_destroy(struct vpin_worker *worker);
+bool vpin_worker_was_killed(const struct vpin_worker *worker,
+			    unsigned long *at);
 void vpin_worker_queue(struct vpin_worker *worker, struct vpin_work *work);
 void vpin_worker_call(struct vpin_worker *worker, void (*fn)(void *arg),
 		      void *arg);

@@ -9,6 +9,7 @@
  * cannot be unloaded before.
  */
 #include <linux/jiffies.h>
+#include <linux/minmax.h>
 #include <linux/module.h>
 #include <linux/rcupdate.h>
 #include <linux/workqueue.h>
@@ -80,10 +81,29 @@ static void vpin_dev_leave(struct vpin_dev *dev)
 	queue_work(vpin_ends, &dev->end_work);
 }
 
+/* The least that a close waits, in jiffies: for what ended to be told. */
+#define VPIN_DRAIN_MIN	(HZ / 20)
+
+/*
+ * Until when a close waits.  The devices of an owner who was killed are closed
+ * one after the other, and have all been ending since then: he is not to wait as
+ * often as he has disks.
+ */
+static unsigned long vpin_dev_drain_end(const struct vpin_dev *dev)
+{
+	unsigned long wait = msecs_to_jiffies(READ_ONCE(vpin_drain_ms));
+	unsigned long now = jiffies, since = now;
+
+	if (dev->workers[0] && vpin_worker_was_killed(dev->workers[0], &since) &&
+	    time_before(since + wait, now + VPIN_DRAIN_MIN))
+		return now + min_t(unsigned long, wait, VPIN_DRAIN_MIN);
+	return since + wait;
+}
+
 /* Waits for what is in flight, for as long as is allowed. */
 static bool vpin_dev_drain(struct vpin_dev *dev)
 {
-	unsigned long end = jiffies + msecs_to_jiffies(READ_ONCE(vpin_drain_ms));
+	unsigned long end = vpin_dev_drain_end(dev);
 	unsigned int i;
 
 	mutex_lock(&dev->lock);

@@ -7,6 +7,7 @@
  * keeps nobody waiting, and who holds the lock may do a turn himself.
  */
 #include <linux/err.h>
+#include <linux/jiffies.h>
 #include <linux/rcupdate.h>
 #include <linux/slab.h>
 #include <linux/workqueue.h>
@@ -106,11 +107,31 @@ static void vpin_worker_killed(void *data)
 {
 	struct vpin_worker *worker = data;
 
+	worker->killed_at = jiffies;
+	/* Pairs with vpin_worker_was_killed(). */
+	smp_wmb();
 	RCU_INIT_POINTER(worker->thread, NULL);
 	/* No one wakes it any more. */
 	synchronize_rcu();
 	if (!llist_empty(&worker->items))
 		queue_delayed_work(vpin_orphans, &worker->orphan, 0);
+}
+
+/**
+ * vpin_worker_was_killed - whether a worker is an orphan, and since when
+ * @worker: the worker
+ * @at: out: when its thread was killed, in jiffies, if it was
+ *
+ * Return: whether it was.
+ */
+bool vpin_worker_was_killed(const struct vpin_worker *worker, unsigned long *at)
+{
+	if (!vpin_worker_is_orphan(worker))
+		return false;
+	/* Who finds no thread finds when it ended. */
+	smp_rmb();
+	*at = worker->killed_at;
+	return true;
 }
 
 /**
