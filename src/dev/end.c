@@ -21,6 +21,9 @@ module_param_named(drain_ms, vpin_drain_ms, uint, 0644);
 MODULE_PARM_DESC(drain_ms,
 		 "how long the close of a device waits for its backend, in milliseconds (5000)");
 
+/* The least that a close waits, in jiffies: for what ended to be told. */
+#define VPIN_DRAIN_MIN	(HZ / 20)
+
 /* Nothing on it waits for a backend, so that all devices can share it. */
 static struct workqueue_struct *vpin_ends;
 
@@ -57,7 +60,8 @@ static void vpin_dev_end_work(struct work_struct *work)
 
 	pr_notice("vhost_pin: device %d: its backend has answered; all is given back\n",
 		  dev->id);
-	vpin_dev_free(dev);
+	/* No longer than this is waited for a backend here. */
+	vpin_dev_free(dev, jiffies + VPIN_DRAIN_MIN);
 	module_put(THIS_MODULE);
 }
 
@@ -81,9 +85,6 @@ static void vpin_dev_leave(struct vpin_dev *dev)
 	queue_work(vpin_ends, &dev->end_work);
 }
 
-/* The least that a close waits, in jiffies: for what ended to be told. */
-#define VPIN_DRAIN_MIN	(HZ / 20)
-
 /*
  * Until when a close waits.  The devices of an owner who was killed are closed
  * one after the other, and have all been ending since then: he is not to wait as
@@ -100,10 +101,9 @@ static unsigned long vpin_dev_drain_end(const struct vpin_dev *dev)
 	return since + wait;
 }
 
-/* Waits for what is in flight, for as long as is allowed. */
-static bool vpin_dev_drain(struct vpin_dev *dev)
+/* Waits for what is in flight, until @end. */
+static bool vpin_dev_drain(struct vpin_dev *dev, unsigned long end)
 {
-	unsigned long end = vpin_dev_drain_end(dev);
 	unsigned int i;
 
 	mutex_lock(&dev->lock);
@@ -131,8 +131,10 @@ static bool vpin_dev_drain(struct vpin_dev *dev)
  */
 void vpin_dev_destroy(struct vpin_dev *dev)
 {
-	if (vpin_dev_drain(dev))
-		vpin_dev_free(dev);
+	unsigned long end = vpin_dev_drain_end(dev);
+
+	if (vpin_dev_drain(dev, end))
+		vpin_dev_free(dev, end);
 	else
 		vpin_dev_leave(dev);
 }
