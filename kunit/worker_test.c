@@ -39,6 +39,12 @@ struct item {
 	struct completion started;
 };
 
+static void vpin_test_end_worker(struct vpin_worker *worker)
+{
+	vpin_worker_end(worker);
+	vpin_worker_leave(worker, jiffies + 10 * HZ);
+}
+
 static bool item_run(struct vpin_work *work)
 {
 	struct item *item = container_of(work, struct item, work);
@@ -76,7 +82,7 @@ static int worker_test_init(struct kunit *test)
 static void worker_test_exit(struct kunit *test)
 {
 	if (test->priv)
-		vpin_worker_destroy(test->priv);
+		vpin_test_end_worker(test->priv);
 }
 
 static void nothing(void *arg)
@@ -299,7 +305,7 @@ static void orphan_runs_what_is_queued(struct kunit *test)
 static void destroy_of_an_idle_worker(struct kunit *test)
 {
 	msleep(20);	/* asleep by now */
-	vpin_worker_destroy(test->priv);
+	vpin_test_end_worker(test->priv);
 	test->priv = NULL;
 }
 

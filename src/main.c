@@ -8,9 +8,12 @@ static int __init vpin_init(void)
 
 	vpin_dev_debugfs_init();
 	vpin_bench_init();
-	ret = vpin_worker_init();
+	ret = vpin_blocking_init();
 	if (ret)
 		goto err_debugfs;
+	ret = vpin_worker_init();
+	if (ret)
+		goto err_blocking;
 	ret = vpin_dev_end_init();
 	if (ret)
 		goto err_worker;
@@ -23,6 +26,8 @@ err_ends:
 	vpin_dev_end_exit();
 err_worker:
 	vpin_worker_exit();
+err_blocking:
+	vpin_blocking_exit();
 err_debugfs:
 	vpin_dev_debugfs_exit();
 	return ret;
@@ -33,6 +38,7 @@ static void __exit vpin_exit(void)
 	vpin_chardev_exit();
 	vpin_dev_end_exit();
 	vpin_worker_exit();
+	vpin_blocking_exit();
 	vpin_dev_debugfs_exit();
 }
 

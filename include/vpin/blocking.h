@@ -11,7 +11,10 @@
 #ifndef _VPIN_BLOCKING_H
 #define _VPIN_BLOCKING_H
 
+#include <linux/types.h>
+
 struct cred;
+struct file;
 struct task_struct;
 struct vpin_blocking;
 
@@ -29,7 +32,8 @@ struct vpin_blocking_item {
 };
 
 struct vpin_blocking *vpin_blocking_create(const struct cred *cred);
-void vpin_blocking_destroy(struct vpin_blocking *blocking);
+bool vpin_blocking_destroy(struct vpin_blocking *blocking, struct file *file,
+			   unsigned long until);
 void vpin_blocking_bind(struct vpin_blocking *blocking,
 			struct task_struct *task);
 void vpin_blocking_queue(struct vpin_blocking *blocking,

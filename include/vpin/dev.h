@@ -115,6 +115,7 @@ struct vpin_hire {
  * @hire: how there comes to be one
  * @nr_vqs: number of queues
  * @vqs: the queues
+ * @backend: what serves it
  * @blocking: where its work is done that blocks
  * @debugfs: its directory
  * @config_call_lock: guards @config_call
@@ -147,6 +148,7 @@ struct vpin_dev {
 	struct vpin_hire hire;
 	u16 nr_vqs;
 	struct vpin_vq *vqs;
+	struct file *backend;
 	struct vpin_blocking *blocking;
 	struct dentry *debugfs;
 
@@ -200,7 +202,7 @@ int vpin_dev_init_owner(struct vpin_dev *dev, u16 nr_workers);
 void vpin_dev_fini_owner(struct vpin_dev *dev);
 struct vpin_worker *vpin_dev_worker(struct vpin_dev *dev, u16 index);
 void vpin_dev_idle(struct vpin_dev *dev);
-void vpin_dev_free(struct vpin_dev *dev);
+void vpin_dev_free(struct vpin_dev *dev, unsigned long until);
 void vpin_dev_debugfs_add(struct vpin_dev *dev);
 void vpin_dev_debugfs_del(struct vpin_dev *dev);
 

@@ -5,6 +5,8 @@
 
 int vpin_chardev_init(void);
 void vpin_chardev_exit(void);
+int vpin_blocking_init(void);
+void vpin_blocking_exit(void);
 int vpin_worker_init(void);
 void vpin_worker_exit(void);
 int vpin_dev_end_init(void);

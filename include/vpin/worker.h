@@ -11,9 +11,11 @@
 #ifndef _VPIN_WORKER_H
 #define _VPIN_WORKER_H
 
+#include <linux/completion.h>
 #include <linux/llist.h>
 #include <linux/mutex.h>
 #include <linux/rcupdate.h>
+#include <linux/refcount.h>
 #include <linux/sched.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/stat.h>
@@ -42,16 +44,26 @@ struct vpin_work {
  * struct vpin_worker - a thread and what it has to run
  * @items: queued items, newest first
  * @thread: the thread; NULL once it was killed
- * @stop: the thread, for vpin_worker_destroy()
+ * @stop: the thread, for who ends it
+ * @killed_at: when it was, in jiffies
  * @lock: held while items run, and by who changes what they work on
  * @orphan: runs the items when there is no thread any more
+ * @flags: how far its end is
+ * @end: ends it
+ * @gone: the thread has ended
+ * @refs: who ends it, and who waits for that
  */
 struct vpin_worker {
 	struct llist_head items;
 	struct vpin_thread __rcu *thread;
 	struct vpin_thread *stop;
+	unsigned long killed_at;
 	struct mutex lock;
 	struct delayed_work orphan;
+	unsigned long flags;
+	struct work_struct end;
+	struct completion gone;
+	refcount_t refs;
 };
 
 /* Whether its thread was killed: what is under way ends, nothing begins. */
@@ -74,7 +86,10 @@ static inline bool vpin_worker_is_wanted(const struct vpin_worker *worker)
 void vpin_work_init(struct vpin_work *work, vpin_work_fn fn);
 
 struct vpin_worker *vpin_worker_create(const char *name, const s8 *nice);
-void vpin_worker_destroy(struct vpin_worker *worker);
+void vpin_worker_end(struct vpin_worker *worker);
+void vpin_worker_leave(struct vpin_worker *worker, unsigned long until);
+bool vpin_worker_was_killed(const struct vpin_worker *worker,
+			    unsigned long *at);
 void vpin_worker_queue(struct vpin_worker *worker, struct vpin_work *work);
 void vpin_worker_call(struct vpin_worker *worker, void (*fn)(void *arg),
 		      void *arg);

@@ -6,6 +6,7 @@
  * and is sent again, or submitted where it may block; so is all that goes to a
  * device that cannot help waiting, and what the host's page cache has a part of.
  */
+#include <linux/blk-mq.h>
 #include <vpin/compat.h>
 #include "blk.h"
 
@@ -143,13 +144,26 @@ static void vpin_blk_bdev_submit_polled(struct vpin_blk_req *req, struct bio *bi
 		list_del_init(&req->req.polled);
 }
 
+/*
+ * Whether the device may wait whatever it is asked.  REQ_NOWAIT is the block
+ * layer's: a driver that sleeps while it starts a request (nbd sends it to its
+ * server there) does so in the context of who submits.
+ */
+static bool vpin_blk_bdev_waits(const struct vpin_blk *blk)
+{
+	const struct blk_mq_tag_set *set = bdev_get_queue(blk->bdev)->tag_set;
+
+	return !bdev_nowait(blk->bdev) ||
+	       (set && set->flags & BLK_MQ_F_BLOCKING);
+}
+
 static void vpin_blk_bdev_submit(struct vpin_blk_req *req,
 				 struct vpin_blk_part *part)
 {
 	struct vpin_blk *blk = req->disk;
 	struct bio *bio = &part->bio;
 
-	if (unlikely(!bdev_nowait(blk->bdev)) ||
+	if (unlikely(vpin_blk_bdev_waits(blk)) ||
 	    vpin_blk_is_cached(blk, part->pos, part->len)) {
 		vpin_blk_part_block(req, part, vpin_blk_bdev_block);
 		return;

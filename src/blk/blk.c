@@ -3,7 +3,6 @@
  * virtio-blk as a device type: a disk is attached to its backend, its queues
  * have their requests.
  */
-#include <linux/file.h>
 #include <linux/slab.h>
 #include <uapi/linux/virtio_ids.h>
 #include <vpin/types.h>
@@ -25,7 +24,7 @@ static int vpin_blk_attach(struct vpin_dev *dev, const struct vpin_attach *args,
 	if (!blk)
 		return -ENOMEM;
 	blk->dev = dev;
-	blk->file = get_file(backend);
+	blk->file = backend;
 	blk->mapping = backend->f_mapping;
 	vpin_blk_pool_init(&blk->pool);
 	blk->ro = args->flags & VPIN_ATTACH_RO;
@@ -54,7 +53,6 @@ static int vpin_blk_attach(struct vpin_dev *dev, const struct vpin_attach *args,
 	return 0;
 
 err:
-	fput(blk->file);
 	kfree(blk);
 	return ret;
 }
@@ -64,7 +62,6 @@ static void vpin_blk_detach(struct vpin_dev *dev)
 	struct vpin_blk *blk = dev->priv;
 
 	vpin_blk_pool_empty(&blk->pool);
-	fput(blk->file);
 	kfree(blk);
 }
 

@@ -83,7 +83,7 @@ struct vpin_blk_pool {
  * struct vpin_blk - a disk
  * @backend: what serves it
  * @dev: the device that it is
- * @file: the backend's open file
+ * @file: the backend's open file, the device's
  * @mapping: the backend's page cache
  * @bdev: the block device, if it is one, whichever way it is served
  * @ro: the guest may not write

@@ -30,7 +30,9 @@ static int vpin_debugfs_state_show(struct seq_file *m, void *unused)
 	u64 pages = 0;
 	u32 i;
 
-	mutex_lock(&dev->lock);
+	/* Whoever has it may wait for a backend. */
+	if (mutex_lock_killable(&dev->lock))
+		return -EINTR;
 	seq_printf(m, "type %s, status %#x%s, features %#llx of %#llx\n",
 		   dev->type->name, vpin_dev_get_status(dev),
 		   dev->suspended ? " (suspended)" : "", dev->features,
@@ -55,7 +57,8 @@ static int vpin_debugfs_descriptors_show(struct seq_file *m, void *unused)
 	struct vpin_dev *dev = m->private;
 	u32 i;
 
-	mutex_lock(&dev->lock);
+	if (mutex_lock_killable(&dev->lock))
+		return -EINTR;
 	for (i = 0; i < dev->nr_vqs; i++) {
 		/* With the lock held the current view stays current. */
 		if (!dev->vqs[i].view)

@@ -7,7 +7,9 @@
  */
 #include <linux/err.h>
 #include <linux/eventfd.h>
+#include <linux/file.h>
 #include <linux/idr.h>
+#include <linux/jiffies.h>
 #include <linux/rcupdate.h>
 #include <linux/slab.h>
 #include <uapi/linux/vhost_pin.h>
@@ -55,7 +57,7 @@ static const struct vpin_mem_ops vpin_dev_mem_ops = {
  * vpin_dev_create - a device of a type, served from a backend
  * @type: the type
  * @args: VPIN_ATTACH's argument; its queue numbers are checked
- * @backend: the backend; the type takes its own reference
+ * @backend: the backend; the device takes its own reference
  *
  * Return: the device, or ERR_PTR with an errno of VPIN_ATTACH.
  */
@@ -103,6 +105,7 @@ struct vpin_dev *vpin_dev_create(const struct vpin_dev_type *type,
 	ret = PTR_ERR_OR_ZERO(dev->blocking);
 	if (ret)
 		goto err_mem;
+	dev->backend = get_file(backend);
 	ret = type->attach(dev, args, backend);
 	if (ret)
 		goto err_blocking;
@@ -110,7 +113,9 @@ struct vpin_dev *vpin_dev_create(const struct vpin_dev_type *type,
 	return dev;
 
 err_blocking:
-	vpin_blocking_destroy(dev->blocking);
+	/* Not the last reference: the caller has his. */
+	fput(dev->backend);
+	vpin_blocking_destroy(dev->blocking, NULL, jiffies + HZ);
 err_mem:
 	vpin_mem_fini(&dev->mem);
 err_id:
@@ -156,8 +161,11 @@ static int vpin_dev_reset(struct vpin_dev *dev)
 	return ret;
 }
 
-/* Frees a drained device.  May sleep, but not for its backend's requests. */
-void vpin_dev_free(struct vpin_dev *dev)
+/*
+ * Frees a drained device.  May sleep, but for its backend no longer than @until,
+ * in jiffies.
+ */
+void vpin_dev_free(struct vpin_dev *dev, unsigned long until)
 {
 	unsigned int i;
 
@@ -178,7 +186,9 @@ void vpin_dev_free(struct vpin_dev *dev)
 	vpin_dev_fini_owner(dev);
 	/* 5. The backend, the pins, the rest: in reverse order of creation. */
 	dev->type->detach(dev);
-	vpin_blocking_destroy(dev->blocking);
+	if (!vpin_blocking_destroy(dev->blocking, dev->backend, until))
+		pr_notice("vhost_pin: device %d: its backend is let go of when it answers\n",
+			  dev->id);
 	vpin_mem_fini(&dev->mem);
 	ida_free(&vpin_dev_ids, dev->id);
 	kvfree(dev->vqs);

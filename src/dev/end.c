@@ -9,6 +9,7 @@
  * cannot be unloaded before.
  */
 #include <linux/jiffies.h>
+#include <linux/minmax.h>
 #include <linux/module.h>
 #include <linux/rcupdate.h>
 #include <linux/workqueue.h>
@@ -19,6 +20,9 @@ static unsigned int vpin_drain_ms = 5000;
 module_param_named(drain_ms, vpin_drain_ms, uint, 0644);
 MODULE_PARM_DESC(drain_ms,
 		 "how long the close of a device waits for its backend, in milliseconds (5000)");
+
+/* The least that a close waits, in jiffies: for what ended to be told. */
+#define VPIN_DRAIN_MIN	(HZ / 20)
 
 /* Nothing on it waits for a backend, so that all devices can share it. */
 static struct workqueue_struct *vpin_ends;
@@ -56,7 +60,8 @@ static void vpin_dev_end_work(struct work_struct *work)
 
 	pr_notice("vhost_pin: device %d: its backend has answered; all is given back\n",
 		  dev->id);
-	vpin_dev_free(dev);
+	/* No longer than this is waited for a backend here. */
+	vpin_dev_free(dev, jiffies + VPIN_DRAIN_MIN);
 	module_put(THIS_MODULE);
 }
 
@@ -80,10 +85,25 @@ static void vpin_dev_leave(struct vpin_dev *dev)
 	queue_work(vpin_ends, &dev->end_work);
 }
 
-/* Waits for what is in flight, for as long as is allowed. */
-static bool vpin_dev_drain(struct vpin_dev *dev)
+/*
+ * Until when a close waits.  The devices of an owner who was killed are closed
+ * one after the other, and have all been ending since then: he is not to wait as
+ * often as he has disks.
+ */
+static unsigned long vpin_dev_drain_end(const struct vpin_dev *dev)
 {
-	unsigned long end = jiffies + msecs_to_jiffies(READ_ONCE(vpin_drain_ms));
+	unsigned long wait = msecs_to_jiffies(READ_ONCE(vpin_drain_ms));
+	unsigned long now = jiffies, since = now;
+
+	if (dev->workers[0] && vpin_worker_was_killed(dev->workers[0], &since) &&
+	    time_before(since + wait, now + VPIN_DRAIN_MIN))
+		return now + min_t(unsigned long, wait, VPIN_DRAIN_MIN);
+	return since + wait;
+}
+
+/* Waits for what is in flight, until @end. */
+static bool vpin_dev_drain(struct vpin_dev *dev, unsigned long end)
+{
 	unsigned int i;
 
 	mutex_lock(&dev->lock);
@@ -111,8 +131,10 @@ static bool vpin_dev_drain(struct vpin_dev *dev)
  */
 void vpin_dev_destroy(struct vpin_dev *dev)
 {
-	if (vpin_dev_drain(dev))
-		vpin_dev_free(dev);
+	unsigned long end = vpin_dev_drain_end(dev);
+
+	if (vpin_dev_drain(dev, end))
+		vpin_dev_free(dev, end);
 	else
 		vpin_dev_leave(dev);
 }

@@ -10,9 +10,13 @@
  */
 #include <linux/completion.h>
 #include <linux/err.h>
+#include <linux/jiffies.h>
 #include <linux/slab.h>
 #include <vpin/blocking.h>
 #include <vpin/dev.h>
+
+/* How long the end of a device waits for its threads to end, in jiffies. */
+#define VPIN_DEV_PATIENCE	HZ
 
 static int vpin_dev_start_worker(struct vpin_dev *dev, unsigned int i)
 {
@@ -104,14 +108,23 @@ int vpin_dev_set_owner(struct vpin_dev *dev)
 	return vpin_mem_bind(&dev->mem);
 }
 
-/* Ends the workers: nothing is queued on them any more. */
+/*
+ * Ends the workers: nothing is queued on them any more.  Who does it need not be
+ * the owner, who may be stopped or frozen: then they end without us.
+ */
 void vpin_dev_fini_owner(struct vpin_dev *dev)
 {
+	unsigned long until = jiffies + VPIN_DEV_PATIENCE;
 	unsigned int i;
 
+	/* The first may still be making another one, until it is ended. */
 	for (i = 0; i < dev->nr_workers; i++) {
 		if (dev->workers[i])
-			vpin_worker_destroy(dev->workers[i]);
+			vpin_worker_end(dev->workers[i]);
+	}
+	for (i = 0; i < dev->nr_workers; i++) {
+		if (dev->workers[i])
+			vpin_worker_leave(dev->workers[i], until);
 	}
 	kfree(dev->workers);
 }

@@ -4,15 +4,25 @@
  * are needed, up to the limit, and no device waits for another's.
  */
 #include <linux/cgroup.h>
+#include <linux/completion.h>
 #include <linux/cred.h>
+#include <linux/file.h>
+#include <linux/jiffies.h>
 #include <linux/kthread.h>
 #include <linux/memcontrol.h>
+#include <linux/minmax.h>
+#include <linux/module.h>
+#include <linux/refcount.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/task.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
 #include <linux/workqueue.h>
 #include <vpin/blocking.h>
+#include <vpin/init.h>
+
+/* Frees places whose threads have nothing left to do: nothing on it waits. */
+static struct workqueue_struct *vpin_blocking_ends;
 
 /* What one thread does: items, until there are none. */
 struct vpin_blocking_slot {
@@ -22,24 +32,36 @@ struct vpin_blocking_slot {
 
 /**
  * struct vpin_blocking - a device's work that blocks
- * @lock: guards @first, @last and @busy
+ * @lock: guards @first, @last, @busy and @ended
  * @first: the oldest item
  * @last: where the next one is linked
  * @busy: a bit for each slot that runs or is about to
+ * @ended: nothing more is queued: the thread that has nothing left to do frees it
  * @task: whose cgroups pay; NULL before vpin_blocking_bind()
  * @cred: whose rights count
  * @wq: runs the slots
  * @slots: one for each thread
+ * @file: the backend, to be let go of at the end
+ * @put: the item that does so
+ * @end: frees the rest
+ * @gone: that is done
+ * @refs: who does it, and who waits for that
  */
 struct vpin_blocking {
 	spinlock_t lock;
 	struct vpin_blocking_item *first;
 	struct vpin_blocking_item **last;
 	unsigned long busy;
+	bool ended;
 	struct task_struct *task;
 	const struct cred *cred;
 	struct workqueue_struct *wq;
 	struct vpin_blocking_slot slots[VPIN_BLOCKING_THREADS];
+	struct file *file;
+	struct vpin_blocking_item put;
+	struct work_struct end;
+	struct completion gone;
+	refcount_t refs;
 };
 
 #ifdef CONFIG_BLK_CGROUP
@@ -123,6 +145,8 @@ vpin_blocking_take(struct vpin_blocking *blocking, unsigned int slot)
 	item = blocking->first;
 	if (!item) {
 		blocking->busy &= ~BIT(slot);
+		if (unlikely(blocking->ended && !blocking->busy))
+			queue_work(vpin_blocking_ends, &blocking->end);
 	} else {
 		blocking->first = item->next;
 		if (!blocking->first)
@@ -181,6 +205,37 @@ void vpin_blocking_bind(struct vpin_blocking *blocking, struct task_struct *task
 	smp_store_release(&blocking->task, get_task_struct(task));
 }
 
+/* The last reference of a file may well wait for what is behind it. */
+static void vpin_blocking_put_file(struct vpin_blocking_item *item)
+{
+	struct vpin_blocking *blocking =
+		container_of(item, struct vpin_blocking, put);
+
+	/* Not by fput(), which has all that kernel threads put done in a row. */
+	__fput_sync(blocking->file);
+}
+
+static void vpin_blocking_put(struct vpin_blocking *blocking)
+{
+	if (refcount_dec_and_test(&blocking->refs))
+		kfree(blocking);
+}
+
+static void vpin_blocking_end(struct work_struct *work)
+{
+	struct vpin_blocking *blocking =
+		container_of(work, struct vpin_blocking, end);
+
+	destroy_workqueue(blocking->wq);
+	put_cred(blocking->cred);
+	if (blocking->task)
+		put_task_struct(blocking->task);
+	/* Before it is unloaded, the module waits for us. */
+	module_put(THIS_MODULE);
+	complete(&blocking->gone);
+	vpin_blocking_put(blocking);
+}
+
 /**
  * vpin_blocking_create - a place for a device's work that blocks
  * @cred: with whose rights it is done
@@ -207,6 +262,9 @@ struct vpin_blocking *vpin_blocking_create(const struct cred *cred)
 	spin_lock_init(&blocking->lock);
 	blocking->last = &blocking->first;
 	blocking->cred = get_cred(cred);
+	INIT_WORK(&blocking->end, vpin_blocking_end);
+	init_completion(&blocking->gone);
+	refcount_set(&blocking->refs, 2);
 	for (i = 0; i < VPIN_BLOCKING_THREADS; i++) {
 		INIT_WORK(&blocking->slots[i].work, vpin_blocking_run);
 		blocking->slots[i].blocking = blocking;
@@ -215,16 +273,47 @@ struct vpin_blocking *vpin_blocking_create(const struct cred *cred)
 }
 
 /**
- * vpin_blocking_destroy - waits for what is under way and frees the place
+ * vpin_blocking_destroy - lets go of the backend, and then of the place
  * @blocking: the device's; nothing more is queued
+ * @file: the backend, of which a reference is dropped, or NULL
+ * @until: how long that is waited for, in jiffies
+ *
+ * What is not over by then ends without the caller.
  *
  * Context: may sleep; not from an item.
+ * Return: whether it is over.
  */
-void vpin_blocking_destroy(struct vpin_blocking *blocking)
+bool vpin_blocking_destroy(struct vpin_blocking *blocking, struct file *file,
+			   unsigned long until)
 {
-	destroy_workqueue(blocking->wq);
-	put_cred(blocking->cred);
-	if (blocking->task)
-		put_task_struct(blocking->task);
-	kfree(blocking);
+	long left = until - jiffies;
+	unsigned long flags;
+	bool ret;
+
+	__module_get(THIS_MODULE);
+	if (file) {
+		blocking->file = file;
+		blocking->put.fn = vpin_blocking_put_file;
+		vpin_blocking_queue(blocking, &blocking->put);
+	}
+	spin_lock_irqsave(&blocking->lock, flags);
+	blocking->ended = true;
+	if (!blocking->busy)
+		queue_work(vpin_blocking_ends, &blocking->end);
+	spin_unlock_irqrestore(&blocking->lock, flags);
+
+	ret = wait_for_completion_timeout(&blocking->gone, max(left, 1L));
+	vpin_blocking_put(blocking);
+	return ret;
+}
+
+int vpin_blocking_init(void)
+{
+	vpin_blocking_ends = alloc_workqueue("vpin_blocking_ends", WQ_UNBOUND, 0);
+	return vpin_blocking_ends ? 0 : -ENOMEM;
+}
+
+void vpin_blocking_exit(void)
+{
+	destroy_workqueue(vpin_blocking_ends);
 }

@@ -7,6 +7,9 @@
  * keeps nobody waiting, and who holds the lock may do a turn himself.
  */
 #include <linux/err.h>
+#include <linux/jiffies.h>
+#include <linux/minmax.h>
+#include <linux/module.h>
 #include <linux/rcupdate.h>
 #include <linux/slab.h>
 #include <linux/workqueue.h>
@@ -16,8 +19,15 @@
 
 #define VPIN_WORK_QUEUED	0
 
+/* Of a worker: it is to end; what ends it is under way. */
+#define VPIN_WORKER_ENDED	0
+#define VPIN_WORKER_ENDING	1
+
 /* Nothing on it waits for a backend, so that all owners can share it. */
 static struct workqueue_struct *vpin_orphans;
+
+/* Ends threads that have said that they run; so nothing on it waits for long. */
+static struct workqueue_struct *vpin_stops;
 
 void vpin_work_init(struct vpin_work *work, vpin_work_fn fn)
 {
@@ -80,10 +90,48 @@ static bool vpin_worker_turn(struct vpin_worker *worker)
 	return more;
 }
 
+static void vpin_worker_put(struct vpin_worker *worker)
+{
+	if (!refcount_dec_and_test(&worker->refs))
+		return;
+	mutex_destroy(&worker->lock);
+	kfree(worker);
+}
+
+/* The thread runs, or has been killed: it takes no time to end it. */
+static void vpin_worker_end_work(struct work_struct *work)
+{
+	struct vpin_worker *worker = container_of(work, struct vpin_worker, end);
+
+	/* Who had it woken is through with it. */
+	synchronize_rcu();
+	vpin_thread_stop(worker->stop);
+	cancel_delayed_work_sync(&worker->orphan);
+	/* Before it is unloaded, the module waits for us. */
+	module_put(THIS_MODULE);
+	complete(&worker->gone);
+	vpin_worker_put(worker);
+}
+
+static void vpin_worker_end_now(struct vpin_worker *worker)
+{
+	if (!test_and_set_bit(VPIN_WORKER_ENDING, &worker->flags))
+		queue_work(vpin_stops, &worker->end);
+}
+
+static bool vpin_worker_is_ended(const struct vpin_worker *worker)
+{
+	return test_bit(VPIN_WORKER_ENDED, &worker->flags);
+}
+
 static bool vpin_worker_thread(void *data)
 {
 	struct vpin_worker *worker = data;
 
+	if (unlikely(vpin_worker_is_ended(worker))) {
+		vpin_worker_end_now(worker);
+		return false;
+	}
 	if (llist_empty(&worker->items))
 		return false;
 	__set_current_state(TASK_RUNNING);
@@ -106,11 +154,34 @@ static void vpin_worker_killed(void *data)
 {
 	struct vpin_worker *worker = data;
 
+	worker->killed_at = jiffies;
+	/* Pairs with vpin_worker_was_killed(). */
+	smp_wmb();
 	RCU_INIT_POINTER(worker->thread, NULL);
 	/* No one wakes it any more. */
 	synchronize_rcu();
 	if (!llist_empty(&worker->items))
 		queue_delayed_work(vpin_orphans, &worker->orphan, 0);
+	/* Pairs with vpin_worker_end(). */
+	if (vpin_worker_is_ended(worker))
+		vpin_worker_end_now(worker);
+}
+
+/**
+ * vpin_worker_was_killed - whether a worker is an orphan, and since when
+ * @worker: the worker
+ * @at: out: when its thread was killed, in jiffies, if it was
+ *
+ * Return: whether it was.
+ */
+bool vpin_worker_was_killed(const struct vpin_worker *worker, unsigned long *at)
+{
+	if (!vpin_worker_is_orphan(worker))
+		return false;
+	/* Who finds no thread finds when it ended. */
+	smp_rmb();
+	*at = worker->killed_at;
+	return true;
 }
 
 /**
@@ -158,6 +229,9 @@ struct vpin_worker *vpin_worker_create(const char *name, const s8 *nice)
 	init_llist_head(&worker->items);
 	mutex_init(&worker->lock);
 	INIT_DELAYED_WORK(&worker->orphan, vpin_worker_orphan);
+	INIT_WORK(&worker->end, vpin_worker_end_work);
+	init_completion(&worker->gone);
+	refcount_set(&worker->refs, 2);
 
 	args.data = worker;
 	thread = vpin_thread_create(&args);
@@ -173,28 +247,66 @@ struct vpin_worker *vpin_worker_create(const char *name, const s8 *nice)
 }
 
 /**
- * vpin_worker_destroy - ends the thread
+ * vpin_worker_end - has a worker end
  * @worker: the worker; no one queues on it any more, and nothing that is queued
  *	matters
  *
+ * When it returns no item runs any more.  The thread ends when it runs next,
+ * which, if its process is stopped or frozen, is up to others.
+ *
  * Context: may sleep; not from an item.
  */
-void vpin_worker_destroy(struct vpin_worker *worker)
+void vpin_worker_end(struct vpin_worker *worker)
 {
-	vpin_thread_stop(worker->stop);
-	cancel_delayed_work_sync(&worker->orphan);
-	mutex_destroy(&worker->lock);
-	kfree(worker);
+	struct vpin_thread *thread;
+
+	mutex_lock(&worker->lock);
+	llist_del_all(&worker->items);
+	mutex_unlock(&worker->lock);
+
+	__module_get(THIS_MODULE);
+	rcu_read_lock();
+	set_bit(VPIN_WORKER_ENDED, &worker->flags);
+	/* Either we see that it was killed, or vpin_worker_killed() sees us. */
+	smp_mb__after_atomic();
+	thread = rcu_dereference(worker->thread);
+	if (thread)
+		vpin_thread_wake(thread);
+	else
+		vpin_worker_end_now(worker);
+	rcu_read_unlock();
+}
+
+/**
+ * vpin_worker_leave - waits for the end of a worker, but not for ever
+ * @worker: the worker, ended; not the caller's any more
+ * @until: how long, in jiffies
+ *
+ * Context: may sleep; not from an item.
+ */
+void vpin_worker_leave(struct vpin_worker *worker, unsigned long until)
+{
+	long left = until - jiffies;
+
+	wait_for_completion_timeout(&worker->gone, max(left, 1L));
+	vpin_worker_put(worker);
 }
 
 int vpin_worker_init(void)
 {
 	vpin_orphans = alloc_workqueue("vpin_orphans",
 				       WQ_UNBOUND | WQ_FREEZABLE, 0);
-	return vpin_orphans ? 0 : -ENOMEM;
+	vpin_stops = alloc_workqueue("vpin_stops", WQ_UNBOUND, 0);
+	if (vpin_orphans && vpin_stops)
+		return 0;
+	vpin_worker_exit();
+	return -ENOMEM;
 }
 
 void vpin_worker_exit(void)
 {
-	destroy_workqueue(vpin_orphans);
+	if (vpin_stops)
+		destroy_workqueue(vpin_stops);
+	if (vpin_orphans)
+		destroy_workqueue(vpin_orphans);
 }
