@@ -237,7 +237,7 @@ static bool vpin_blk_bdev_is_direct(const struct vpin_blk *blk,
  *
  * Return: 0; -EROFS if the device cannot be written, -EOPNOTSUPP if it is zoned
  * or cannot be polled, vpin_blk_geometry()'s, or what writing its page cache back
- * says.
+ * says; -EINTR if killed meanwhile.
  */
 int vpin_blk_bdev_attach(struct vpin_blk *blk, const struct vpin_attach *args)
 {

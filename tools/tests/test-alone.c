@@ -296,6 +296,35 @@ TEST_F(alone, closed_by_another_while_the_owner_is_stopped)
 	killed(owner, 5000);
 }
 
+/* An attach that writes back what the host has written. */
+TEST_F(alone, attach_to_a_suspended_disk)
+{
+	static uint8_t data[4096];
+	const struct dev_options options = {};
+	struct rig rig;
+	long took;
+	pid_t child;
+	int fd;
+
+	fd = open(self->path, O_RDWR);
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(4096, pwrite(fd, data, 4096, 0));
+	ASSERT_EQ(0, dm_suspend());
+	child = fork();
+	if (!child) {
+		rig_run(&rig, fd, &options);
+		_exit(0);
+	}
+	usleep(300000);
+	took = killed(child, 3000);
+	TH_LOG("killed in %ld ms", took);
+	EXPECT_LE(0, took);
+	dm_resume();
+	if (took < 0)
+		gone(child, 5000);
+	close(fd);
+}
+
 /* A server of NBD that answers with zeroes until it is stopped. */
 static void nbd_serve(int fd)
 {
