@@ -100,6 +100,12 @@ static void vpin_blk_bdev_prepare(struct vpin_blk_req *req,
 
 	bio_init(bio, req->disk->bdev, vpin_blk_part_vecs(part), part->nr_vecs,
 		 opf);
+	/*
+	 * One that is not polled must not become the first of a request that is:
+	 * nobody would poll for the others then.
+	 */
+	if (unlikely(READ_ONCE(req->disk->poll)))
+		bio->bi_opf |= REQ_NOMERGE;
 	bio->bi_vcnt = part->nr_vecs;
 	bio->bi_iter.bi_size = part->len;
 	bio->bi_iter.bi_sector = part->pos >> SECTOR_SHIFT;
@@ -137,6 +143,7 @@ static void vpin_blk_bdev_block(struct vpin_blocking_item *item)
  */
 static void vpin_blk_bdev_submit_polled(struct vpin_blk_req *req, struct bio *bio)
 {
+	bio->bi_opf &= ~REQ_NOMERGE;
 	bio->bi_opf |= REQ_POLLED;
 	list_add_tail(&req->req.polled, &req->req.vq->polled);
 	submit_bio(bio);
