@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -294,6 +295,63 @@ TEST_F(alone, closed_by_another_while_the_owner_is_stopped)
 	kill(owner, SIGCONT);
 	usleep(200000);
 	killed(owner, 5000);
+}
+
+/* A file in many pieces, of which the file system has forgotten where they are. */
+static int fragment(const char *path)
+{
+	static char block[4096];
+	unsigned int i;
+	int fd = open(path, O_RDWR | O_CREAT, 0600);
+
+	if (fd < 0 || ftruncate(fd, 16 << 20))
+		return -errno;
+	for (i = 0; i < 2000; i++) {
+		memset(block, i, sizeof(block));
+		if (pwrite(fd, block, sizeof(block), i * 8192) != sizeof(block))
+			return -errno;
+	}
+	fsync(fd);
+	close(fd);
+	return 0;
+}
+
+static int begin_read(struct rig *rig)
+{
+	int ret = blk_add(&rig->dev.vqs[0], &rig->request, VIRTIO_BLK_T_IN,
+			  1500 * 16, rig->data, 4096);
+
+	vq_publish(&rig->dev.vqs[0]);
+	usleep(200000);
+	return ret;
+}
+
+TEST_F(alone, file_in_pieces)
+{
+	static struct vmm vmm = { .devices = 1, .before = dm_suspend, .after = begin_read };
+	char command[256];
+	long took;
+	pid_t child;
+
+	snprintf(command, sizeof(command), "mkdir -p /tmp/alone && mkfs.ext4 -q -F %s && mount %s /tmp/alone",
+		 self->path, self->path);
+	ASSERT_EQ(0, system(command));
+	ASSERT_EQ(0, fragment("/tmp/alone/image"));
+	ASSERT_EQ(0, umount("/tmp/alone"));
+	snprintf(command, sizeof(command), "mount %s /tmp/alone", self->path);
+	ASSERT_EQ(0, system(command));
+	vmm.path = "/tmp/alone/image";
+	child = fork_ready(vmm_run, &vmm);
+	ASSERT_LT(0, child);
+	EXPECT_EQ(0, host_busy_workers());
+	took = killed(child, 5000);
+	TH_LOG("killed in %ld ms", took);
+	EXPECT_LE(0, took);
+	dm_resume();
+	if (took < 0)
+		gone(child, 5000);
+	usleep(500000);
+	EXPECT_EQ(0, umount("/tmp/alone"));
 }
 
 /* An attach that writes back what the host has written. */
