@@ -9,6 +9,8 @@
  * written through its cache and direct I/O on its neighbour in order.
  */
 #include <linux/cred.h>
+#include <linux/magic.h>
+#include <linux/mount.h>
 #include <linux/stat.h>
 #include <vpin/compat.h>
 #include "blk.h"
@@ -89,6 +91,52 @@ static void vpin_blk_file_end(struct vpin_blk_req *req,
 	vpin_blk_part_end(req, part, good ? VIRTIO_BLK_S_OK : VIRTIO_BLK_S_IOERR);
 }
 
+static void vpin_blk_file_block(struct vpin_blocking_item *item);
+
+static void vpin_blk_file_complete_blocked(struct kiocb *iocb, long ret)
+{
+	struct vpin_blk_part *part =
+		container_of(iocb, struct vpin_blk_part, iocb);
+	struct vpin_blk_req *req = vpin_blk_part_req(part);
+
+	if (vpin_blk_file_freezes(req))
+		kiocb_end_write(iocb);
+	if (ret > 0)
+		part->done += ret;
+	if (ret <= 0 || part->done == part->len)
+		vpin_blk_file_end(req, part);
+	else
+		vpin_blk_part_block(req, part, vpin_blk_file_block);
+}
+
+/*
+ * Starts direct I/O where blocking is allowed, and does not wait for its end: so
+ * few threads can have much under way.  Return: whether it ends by itself.
+ */
+static bool vpin_blk_file_start(struct vpin_blk_req *req,
+				struct vpin_blk_part *part)
+{
+	bool freezes = vpin_blk_file_freezes(req);
+	struct iov_iter iter;
+	ssize_t ret;
+
+	if (!req->disk->direct || part->done ||
+	    !vpin_blk_file_has_part(req, part))
+		return false;
+	vpin_blk_file_prepare(req, part, &iter);
+	part->iocb.ki_complete = vpin_blk_file_complete_blocked;
+	if (freezes)
+		kiocb_start_write(&part->iocb);
+	ret = vpin_blk_file_issue(req, part, &iter);
+	if (ret == -EIOCBQUEUED)
+		return true;
+	if (freezes)
+		kiocb_end_write(&part->iocb);
+	if (ret > 0)
+		part->done += ret;
+	return false;
+}
+
 /* What is left, where blocking is allowed. */
 static void vpin_blk_file_block(struct vpin_blocking_item *item)
 {
@@ -97,6 +145,8 @@ static void vpin_blk_file_block(struct vpin_blocking_item *item)
 	struct vpin_blk_req *req = vpin_blk_part_req(part);
 	bool freezes = vpin_blk_file_freezes(req);
 
+	if (vpin_blk_file_start(req, part))
+		return;
 	while (part->done < part->len && vpin_blk_file_has_part(req, part)) {
 		struct iov_iter iter;
 		ssize_t ret;
@@ -140,6 +190,23 @@ static void vpin_blk_file_complete(struct kiocb *iocb, long ret)
 	vpin_blk_file_tried(req, part, ret);
 }
 
+/*
+ * Whether IOCB_NOWAIT means what it says.  ext4 reads what it does not know of a
+ * file's map all the same; and the time of a read is noted whatever it takes, but
+ * for files where it is not.
+ */
+static bool vpin_blk_file_may_try(const struct vpin_blk_req *req)
+{
+	const struct file *file = req->disk->file;
+	const struct inode *inode = file_inode(file);
+
+	return file->f_mode & FMODE_NOWAIT &&
+	       inode->i_sb->s_magic != EXT4_SUPER_MAGIC &&
+	       (vpin_blk_is_write(req) || req->disk->bdev ||
+		file->f_flags & O_NOATIME ||
+		IS_NOATIME(inode) || file->f_path.mnt->mnt_flags & MNT_NOATIME);
+}
+
 /* Does what does not block.  Return: as the file's; -EAGAIN if nothing. */
 static ssize_t vpin_blk_file_try(struct vpin_blk_req *req,
 				 struct vpin_blk_part *part)
@@ -150,10 +217,13 @@ static ssize_t vpin_blk_file_try(struct vpin_blk_req *req,
 	struct iov_iter iter;
 	ssize_t ret;
 
-	if (!(file->f_mode & FMODE_NOWAIT))
+	if (!vpin_blk_file_may_try(req))
 		return -EAGAIN;
 	vpin_blk_file_prepare(req, part, &iter);
 	part->iocb.ki_flags |= IOCB_NOWAIT;
+	/* What is not in the page cache has to be looked for first. */
+	if (!req->disk->direct && !vpin_blk_is_write(req))
+		part->iocb.ki_flags |= IOCB_NOIO;
 	part->iocb.ki_complete = vpin_blk_file_complete;
 
 	if (freezes) {

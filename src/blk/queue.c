@@ -64,7 +64,8 @@ int vpin_blk_vq_start(struct vpin_vq *vq)
 		return -ENOMEM;
 	/* Who pays for writing back is who dirties first: not who writes for us. */
 	if (!blk->ro)
-		inode_attach_wb(blk->mapping->host, NULL);
+		inode_attach_wb(blk->bdev ? blk->mapping->host :
+				d_real_inode(file_dentry(blk->file)), NULL);
 	queue = kzalloc(sizeof(*queue), GFP_KERNEL_ACCOUNT);
 	if (!queue)
 		return -ENOMEM;
