@@ -41,6 +41,7 @@
  * @nr_syncs: calls of fsync
  * @nr_strangers: transfers with the rights of somebody else
  * @iocb: the one that ends later
+ * @result: what it ends with
  * @work: ends it
  */
 struct file_test {
@@ -143,6 +144,7 @@ static int file_test_init(struct kunit *test)
 	t->real = t->file->f_op;
 	t->file->f_op = &file_ops;
 	t->file->f_mode |= FMODE_NOWAIT;
+	t->file->f_flags |= O_NOATIME;
 	cred = prepare_creds();
 	if (!cred)
 		return -ENOMEM;

@@ -6,14 +6,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
-#include <linux/nbd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -381,88 +379,6 @@ TEST_F(alone, attach_to_a_suspended_disk)
 	if (took < 0)
 		gone(child, 5000);
 	close(fd);
-}
-
-/* A server of NBD that answers with zeroes until it is stopped. */
-static void nbd_serve(int fd)
-{
-	static char data[1 << 20];
-	struct nbd_request request;
-	struct nbd_reply reply = { .magic = htobe32(NBD_REPLY_MAGIC) };
-
-	while (recv(fd, &request, sizeof(request), MSG_WAITALL) == sizeof(request)) {
-		uint32_t len = be32toh(request.len), type = be32toh(request.type) & 0xffff;
-
-		if (type == NBD_CMD_DISC)
-			break;
-		if (type == NBD_CMD_WRITE && recv(fd, data, len, MSG_WAITALL) != (ssize_t)len)
-			break;
-		memcpy(&reply.handle, &request.handle, sizeof(reply.handle));
-		if (write(fd, &reply, sizeof(reply)) != sizeof(reply))
-			break;
-		memset(data, 0, sizeof(data));
-		if (type == NBD_CMD_READ && write(fd, data, len) != (ssize_t)len)
-			break;
-	}
-	_exit(0);
-}
-
-TEST_F(alone, nbd_server_that_stops)
-{
-	const struct dev_options options = { .queues = 2, .memory = 72 * MIB };
-	static struct load load;
-	static struct dev dev;
-	pid_t server, client, vmm, asker;
-	int socks[2], nbd;
-
-	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_STREAM, 0, socks));
-	server = fork();
-	if (!server) {
-		close(socks[0]);
-		nbd_serve(socks[1]);
-	}
-	close(socks[1]);
-	nbd = open("/dev/nbd0", O_RDWR);
-	ASSERT_LE(0, nbd);
-	ASSERT_EQ(0, ioctl(nbd, NBD_SET_BLKSIZE, 4096));
-	ASSERT_EQ(0, ioctl(nbd, NBD_SET_SIZE_BLOCKS, 16384));
-	ASSERT_EQ(0, ioctl(nbd, NBD_SET_SOCK, socks[0]));
-	client = fork();
-	if (!client) {
-		ioctl(nbd, NBD_DO_IT);
-		_exit(0);
-	}
-	usleep(300000);
-	vmm = fork();
-	if (!vmm) {
-		if (dev_run(&dev, nbd, &options))
-			_exit(1);
-		load_init(&load, &dev, 64, 65536, 0);
-		if (load_out_and_in(&load, 1) == -ETIMEDOUT)
-			_exit(1);
-		kill(server, SIGSTOP);
-		load_start(&load, VIRTIO_BLK_T_OUT, 2);
-		usleep(300000);
-		asker = fork();
-		if (!asker) {
-			vdpa_set_status(dev.fd, 0);
-			_exit(0);
-		}
-		for (;;)
-			pause();
-	}
-	usleep(1500000);
-	EXPECT_EQ(0, waitpid(vmm, NULL, WNOHANG));
-	EXPECT_EQ(0, host_busy_workers());
-	EXPECT_LE(0, killed(vmm, 5000));
-	kill(server, SIGCONT);
-	usleep(1000000);
-	ioctl(nbd, NBD_DISCONNECT);
-	close(nbd);
-	kill(server, SIGKILL);
-	kill(client, SIGKILL);
-	gone(client, 2000);
-	gone(server, 2000);
 }
 
 TEST_HARNESS_MAIN
