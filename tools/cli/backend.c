@@ -64,10 +64,16 @@ static int open_claimed(const struct disk *disk, struct stat *st)
 {
 	/* O_NONBLOCK: what is not a disk, such as a FIFO, must not hang us. */
 	int flags = (disk->read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC | O_NONBLOCK;
-	bool claim = !stat(disk->path, st) && S_ISBLK(st->st_mode) && !disk->share;
-	int fd, claimed;
+	bool there = !stat(disk->path, st);
+	bool claim = there && S_ISBLK(st->st_mode) && !disk->share;
+	int fd = -1, claimed;
 
-	fd = open(disk->path, flags | (claim && !disk->read_only ? O_EXCL : 0));
+	/* Its owner may have it read without a note of when: that never waits. */
+	if (there && S_ISREG(st->st_mode))
+		fd = open(disk->path, flags | O_NOATIME);
+	if (fd < 0)
+		fd = open(disk->path, flags |
+			  (claim && !disk->read_only ? O_EXCL : 0));
 	if (fd < 0)
 		die_open(disk, errno, st);
 	if (fstat(fd, st) || (!S_ISREG(st->st_mode) && !S_ISBLK(st->st_mode)))
