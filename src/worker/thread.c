@@ -50,8 +50,12 @@ static int vpin_thread_create_vtask(struct vpin_thread *thread)
 				  thread, thread->args.name);
 
 	/* Before 6.14 it did not say why: a limit, in most cases. */
-	if (IS_ERR_OR_NULL(vtask))
-		return vtask ? PTR_ERR(vtask) : -EAGAIN;
+	if (!vtask)
+		return -EAGAIN;
+	/* Its creator is about to freeze or to die: not for who asked to see. */
+	if (IS_ERR(vtask))
+		return PTR_ERR(vtask) == -ERESTARTNOINTR ? -EAGAIN :
+							   PTR_ERR(vtask);
 	thread->vtask = vtask;
 	return 0;
 }
