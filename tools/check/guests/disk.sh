@@ -92,7 +92,7 @@ disk_esp() {
 	mcopy -i "$esp" "$firmware/usr/lib/ipxe/ipxe-amd64.efi" ::/ipxe.efi
 	mcopy -i "$esp" "$GUESTS/efi.ipxe" ::/autoexec.ipxe
 	mcopy -i "$esp" "$firmware/usr/share/efi-shell-x64/shellx64.efi" ::/shell.efi
-	disk_u_boot_script "$GUESTS/u-boot.cmd" "$dir/boot.scr"
+	disk_u_boot_script "$GUESTS/u-boot.txt" "$dir/boot.scr"
 	mcopy -i "$esp" "$dir/boot.scr" ::/
 	sed 's/$/\r/' "$GUESTS/startup.nsh" | mcopy -i "$esp" - ::/startup.nsh
 }
