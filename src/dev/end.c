@@ -70,6 +70,7 @@ void vpin_dev_idle(struct vpin_dev *dev)
 {
 	/* It has nothing in flight before we look.  Pairs with queue_work(). */
 	smp_mb();
+	/* Pairs with the release in vpin_dev_leave(). */
 	if (unlikely(smp_load_acquire(&dev->left)))
 		queue_work(vpin_ends, &dev->end_work);
 }
@@ -80,7 +81,7 @@ static void vpin_dev_leave(struct vpin_dev *dev)
 		  dev->id);
 	__module_get(THIS_MODULE);
 	INIT_WORK(&dev->end_work, vpin_dev_end_work);
-	/* Who sees it as left sees the work. */
+	/* Who sees it as left sees the work: pairs with vpin_dev_idle(). */
 	smp_store_release(&dev->left, true);
 	/* What came back before that was not seen. */
 	queue_work(vpin_ends, &dev->end_work);
