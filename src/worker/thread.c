@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <linux/cgroup.h>
 #include <linux/err.h>
+#include <linux/errno.h>
 #include <linux/freezer.h>
 #include <linux/kthread.h>
 #include <linux/sched/signal.h>
