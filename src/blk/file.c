@@ -33,17 +33,6 @@ static void vpin_blk_file_prepare(struct vpin_blk_req *req,
 			      (write ? IOCB_WRITE : 0);
 }
 
-static ssize_t vpin_blk_file_issue(struct vpin_blk_req *req,
-				   struct vpin_blk_part *part,
-				   struct iov_iter *iter)
-{
-	struct file *file = part->iocb.ki_filp;
-
-	return vpin_blk_is_write(req) ?
-		file->f_op->write_iter(&part->iocb, iter) :
-		file->f_op->read_iter(&part->iocb, iter);
-}
-
 /* Whether [pos, pos + len) is in the file, which may have been cut. */
 bool vpin_blk_file_has(const struct vpin_blk *blk, u64 pos, u64 len)
 {
@@ -61,6 +50,48 @@ static bool vpin_blk_file_has_part(const struct vpin_blk_req *req,
 static bool vpin_blk_file_freezes(const struct vpin_blk_req *req)
 {
 	return vpin_blk_is_write(req) && !req->disk->bdev;
+}
+
+/* Return: whether the file system lets a write begin; it may have to wait. */
+static bool vpin_blk_file_start_write(struct kiocb *iocb)
+{
+	struct super_block *sb = file_inode(iocb->ki_filp)->i_sb;
+
+	if (!(iocb->ki_flags & IOCB_NOWAIT)) {
+		kiocb_start_write(iocb);
+		return true;
+	}
+	/* kiocb_start_write() would wait while the fs is frozen. */
+	if (!sb_start_write_trylock(sb))
+		return false;
+	__sb_writers_release(sb, SB_FREEZE_WRITE);
+	return true;
+}
+
+/*
+ * Transfers what is left of a part.  Return: as the file's; -EAGAIN if @flags
+ * forbid to wait and it would.
+ */
+static ssize_t vpin_blk_file_transfer(struct vpin_blk_req *req,
+				      struct vpin_blk_part *part, int flags,
+				      void (*complete)(struct kiocb *, long))
+{
+	const struct file_operations *f_op = req->disk->file->f_op;
+	bool freezes = vpin_blk_file_freezes(req);
+	struct kiocb *iocb = &part->iocb;
+	struct iov_iter iter;
+	ssize_t ret;
+
+	vpin_blk_file_prepare(req, part, &iter);
+	iocb->ki_flags |= flags;
+	iocb->ki_complete = complete;
+	if (freezes && !vpin_blk_file_start_write(iocb))
+		return -EAGAIN;
+	ret = vpin_blk_is_write(req) ? f_op->write_iter(iocb, &iter) :
+				       f_op->read_iter(iocb, &iter);
+	if (freezes && ret != -EIOCBQUEUED)
+		kiocb_end_write(iocb);
+	return ret;
 }
 
 /*
@@ -93,82 +124,8 @@ static void vpin_blk_file_end(struct vpin_blk_req *req,
 
 static void vpin_blk_file_block(struct vpin_blocking_item *item);
 
-static void vpin_blk_file_complete_blocked(struct kiocb *iocb, long ret)
-{
-	struct vpin_blk_part *part =
-		container_of(iocb, struct vpin_blk_part, iocb);
-	struct vpin_blk_req *req = vpin_blk_part_req(part);
-
-	if (vpin_blk_file_freezes(req))
-		kiocb_end_write(iocb);
-	if (ret > 0)
-		part->done += ret;
-	if (ret <= 0 || part->done == part->len)
-		vpin_blk_file_end(req, part);
-	else
-		vpin_blk_part_block(req, part, vpin_blk_file_block);
-}
-
-/*
- * Starts direct I/O where blocking is allowed, and does not wait for its end: so
- * few threads can have much under way.  Return: whether it ends by itself.
- */
-static bool vpin_blk_file_start(struct vpin_blk_req *req,
-				struct vpin_blk_part *part)
-{
-	bool freezes = vpin_blk_file_freezes(req);
-	struct iov_iter iter;
-	ssize_t ret;
-
-	if (!req->disk->direct || part->done ||
-	    !vpin_blk_file_has_part(req, part))
-		return false;
-	vpin_blk_file_prepare(req, part, &iter);
-	part->iocb.ki_complete = vpin_blk_file_complete_blocked;
-	if (freezes)
-		kiocb_start_write(&part->iocb);
-	ret = vpin_blk_file_issue(req, part, &iter);
-	if (ret == -EIOCBQUEUED)
-		return true;
-	if (freezes)
-		kiocb_end_write(&part->iocb);
-	if (ret > 0)
-		part->done += ret;
-	return false;
-}
-
-/* What is left, where blocking is allowed. */
-static void vpin_blk_file_block(struct vpin_blocking_item *item)
-{
-	struct vpin_blk_part *part =
-		container_of(item, struct vpin_blk_part, item);
-	struct vpin_blk_req *req = vpin_blk_part_req(part);
-	bool freezes = vpin_blk_file_freezes(req);
-
-	if (vpin_blk_file_start(req, part))
-		return;
-	while (part->done < part->len && vpin_blk_file_has_part(req, part)) {
-		struct iov_iter iter;
-		ssize_t ret;
-
-		vpin_blk_file_prepare(req, part, &iter);
-		if (freezes)
-			kiocb_start_write(&part->iocb);
-		ret = vpin_blk_file_issue(req, part, &iter);
-		if (freezes)
-			kiocb_end_write(&part->iocb);
-		if (ret == -EINVAL && req->disk->direct)
-			vpin_dev_notice(req->disk->dev, "%pD is stricter about direct I/O than it said: attach it buffered\n",
-					req->disk->file);
-		if (ret <= 0)
-			break;
-		part->done += ret;
-	}
-	vpin_blk_file_end(req, part);
-}
-
-/* An attempt not to block ended with @ret.  Context: any. */
-static void vpin_blk_file_tried(struct vpin_blk_req *req,
+/* A transfer ended with @ret; what is left goes on where blocking is allowed. */
+static void vpin_blk_file_go_on(struct vpin_blk_req *req,
 				struct vpin_blk_part *part, ssize_t ret)
 {
 	if (ret > 0)
@@ -179,15 +136,65 @@ static void vpin_blk_file_tried(struct vpin_blk_req *req,
 		vpin_blk_part_block(req, part, vpin_blk_file_block);
 }
 
-static void vpin_blk_file_complete(struct kiocb *iocb, long ret)
+/* Return: the request of a kiocb that ended; its write is over. */
+static struct vpin_blk_req *vpin_blk_file_over(struct kiocb *iocb)
 {
-	struct vpin_blk_part *part =
-		container_of(iocb, struct vpin_blk_part, iocb);
-	struct vpin_blk_req *req = vpin_blk_part_req(part);
+	struct vpin_blk_req *req =
+		vpin_blk_part_req(container_of(iocb, struct vpin_blk_part, iocb));
 
 	if (vpin_blk_file_freezes(req))
 		kiocb_end_write(iocb);
-	vpin_blk_file_tried(req, part, ret);
+	return req;
+}
+
+/* An attempt not to block: its error need not be the file's last word. */
+static void vpin_blk_file_complete(struct kiocb *iocb, long ret)
+{
+	struct vpin_blk_req *req = vpin_blk_file_over(iocb);
+
+	vpin_blk_file_go_on(req, container_of(iocb, struct vpin_blk_part, iocb),
+			    ret);
+}
+
+static void vpin_blk_file_complete_blocked(struct kiocb *iocb, long ret)
+{
+	struct vpin_blk_part *part =
+		container_of(iocb, struct vpin_blk_part, iocb);
+	struct vpin_blk_req *req = vpin_blk_file_over(iocb);
+
+	if (ret > 0)
+		vpin_blk_file_go_on(req, part, ret);
+	else
+		vpin_blk_file_end(req, part);
+}
+
+/*
+ * What is left, where blocking is allowed.  Direct I/O is started, and its end
+ * not waited for: so few threads can have much under way.
+ */
+static void vpin_blk_file_block(struct vpin_blocking_item *item)
+{
+	struct vpin_blk_part *part =
+		container_of(item, struct vpin_blk_part, item);
+	struct vpin_blk_req *req = vpin_blk_part_req(part);
+	void (*complete)(struct kiocb *, long) = NULL;
+
+	if (req->disk->direct && !part->done)
+		complete = vpin_blk_file_complete_blocked;
+	while (part->done < part->len && vpin_blk_file_has_part(req, part)) {
+		ssize_t ret = vpin_blk_file_transfer(req, part, 0, complete);
+
+		if (ret == -EIOCBQUEUED)
+			return;
+		if (ret == -EINVAL && req->disk->direct)
+			vpin_dev_notice(req->disk->dev, "%pD is stricter about direct I/O than it said: attach it buffered\n",
+					req->disk->file);
+		if (ret <= 0)
+			break;
+		part->done += ret;
+		complete = NULL;
+	}
+	vpin_blk_file_end(req, part);
 }
 
 /*
@@ -211,31 +218,14 @@ static bool vpin_blk_file_may_try(const struct vpin_blk_req *req)
 static ssize_t vpin_blk_file_try(struct vpin_blk_req *req,
 				 struct vpin_blk_part *part)
 {
-	struct file *file = req->disk->file;
-	struct super_block *sb = file_inode(file)->i_sb;
-	bool freezes = vpin_blk_file_freezes(req);
-	struct iov_iter iter;
-	ssize_t ret;
+	int flags = IOCB_NOWAIT;
 
 	if (!vpin_blk_file_may_try(req))
 		return -EAGAIN;
-	vpin_blk_file_prepare(req, part, &iter);
-	part->iocb.ki_flags |= IOCB_NOWAIT;
 	/* What is not in the page cache has to be looked for first. */
 	if (!req->disk->direct && !vpin_blk_is_write(req))
-		part->iocb.ki_flags |= IOCB_NOIO;
-	part->iocb.ki_complete = vpin_blk_file_complete;
-
-	if (freezes) {
-		/* kiocb_start_write() would wait while the fs is frozen. */
-		if (!sb_start_write_trylock(sb))
-			return -EAGAIN;
-		__sb_writers_release(sb, SB_FREEZE_WRITE);
-	}
-	ret = vpin_blk_file_issue(req, part, &iter);
-	if (freezes && ret != -EIOCBQUEUED)
-		kiocb_end_write(&part->iocb);
-	return ret;
+		flags |= IOCB_NOIO;
+	return vpin_blk_file_transfer(req, part, flags, vpin_blk_file_complete);
 }
 
 static void vpin_blk_file_submit(struct vpin_blk_req *req,
@@ -254,7 +244,7 @@ static void vpin_blk_file_submit(struct vpin_blk_req *req,
 	ret = vpin_blk_file_try(req, part);
 	revert_creds(old);
 	if (ret != -EIOCBQUEUED)
-		vpin_blk_file_tried(req, part, ret);
+		vpin_blk_file_go_on(req, part, ret);
 }
 
 const struct vpin_blk_backend vpin_blk_file = {
