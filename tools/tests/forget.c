@@ -10,23 +10,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "disk.h"
 #include "forget.h"
 
 #define CONTROL		"/sys/kernel/debug/forget/"
 
 static char name[16], disk[32], after[32], mounted_at[32], after_at[40], file_path[40];
 static bool formatted;
-
-static int put(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC), ret;
-
-	if (fd < 0)
-		return -errno;
-	ret = write(fd, text, strlen(text)) < 0 ? -errno : 0;
-	close(fd);
-	return ret;
-}
 
 /* A file of the disk's in sysfs. */
 static const char *attribute(const char *of)
@@ -54,7 +44,7 @@ int forget_add(const char *options)
 	snprintf(after_at, sizeof(after_at), "/tmp/%s-after", name);
 	snprintf(file_path, sizeof(file_path), "/tmp/%s/disk", name);
 	snprintf(text, sizeof(text), "%s size=20 %s", name, options);
-	return put(CONTROL "add", text);
+	return file_set(CONTROL "add", text);
 }
 
 int forget_remove(void)
@@ -62,7 +52,7 @@ int forget_remove(void)
 	if (formatted && umount(mounted_at))
 		return -errno;
 	formatted = false;
-	return put(CONTROL "remove", name);
+	return file_set(CONTROL "remove", name);
 }
 
 const char *forget_disk(void)
@@ -99,7 +89,7 @@ int forget_cut(uint64_t seed)
 	char text[24];
 
 	snprintf(text, sizeof(text), "%llu", (unsigned long long)seed);
-	return put(attribute("cut"), text);
+	return file_set(attribute("cut"), text);
 }
 
 int forget_read(void *data, uint64_t length, uint64_t offset)
@@ -148,7 +138,7 @@ long forget_count(const char *kind)
 
 int forget_hold(bool hold)
 {
-	return put(attribute("hold"), hold ? "1" : "0");
+	return file_set(attribute("hold"), hold ? "1" : "0");
 }
 
 int forget_fail(const char *kind, uint64_t first, uint64_t sectors)
@@ -157,7 +147,7 @@ int forget_fail(const char *kind, uint64_t first, uint64_t sectors)
 
 	snprintf(text, sizeof(text), "%s %llu %llu", kind, (unsigned long long)first,
 		 (unsigned long long)(first + sectors - 1));
-	return put(attribute("fail"), text);
+	return file_set(attribute("fail"), text);
 }
 
 long forget_file_sector(int fd)

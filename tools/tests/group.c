@@ -6,20 +6,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "disk.h"
 #include "group.h"
 
 #define ROOT	"/sys/fs/cgroup"
-
-static int write_text(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC), ret;
-
-	if (fd < 0)
-		return -errno;
-	ret = write(fd, text, strlen(text)) < 0 ? -errno : 0;
-	close(fd);
-	return ret;
-}
 
 static bool has_text(const char *path, const char *text)
 {
@@ -50,7 +40,7 @@ int group_set(const char *name, const char *file, const char *text)
 	char path[256];
 
 	snprintf(path, sizeof(path), ROOT "/%s/%s", name, file);
-	return write_text(path, text);
+	return file_set(path, text);
 }
 
 bool group_has(const char *name, const char *file, const char *text)

@@ -172,6 +172,17 @@ static int begin(struct rig *rig)
 	return ret;
 }
 
+/* In so many milliseconds, while its disk does not answer; then it does again. */
+#define EXPECT_KILLED(child, timeout_ms) do {				\
+	long took = killed(child, timeout_ms);				\
+									\
+	TH_LOG("killed in %ld ms", took);				\
+	EXPECT_LE(0, took);						\
+	dm_resume();							\
+	if (took < 0)							\
+		gone(child, 5000);					\
+} while (0)
+
 /* However many devices wait for their backend, it is one wait. */
 TEST_F(alone, many_devices)
 {
@@ -194,19 +205,13 @@ TEST_F(alone, dirty_and_suspended)
 	static struct vmm vmm = {
 		.devices = 1, .before = dm_suspend, .write = true,
 	};
-	long took;
 	pid_t child;
 
 	vmm.path = self->path;
 	vmm.flags = VPIN_ATTACH_BUFFERED;
 	child = fork_ready(vmm_run, &vmm);
 	ASSERT_LT(0, child);
-	took = killed(child, 5000);
-	TH_LOG("killed in %ld ms", took);
-	EXPECT_LE(0, took);
-	dm_resume();
-	if (took < 0)
-		gone(child, 5000);
+	EXPECT_KILLED(child, 5000);
 }
 
 static int reset_of_a_child(struct rig *rig)
@@ -328,7 +333,6 @@ TEST_F(alone, file_in_pieces)
 {
 	static struct vmm vmm = { .devices = 1, .before = dm_suspend, .after = begin_read };
 	char command[256];
-	long took;
 	pid_t child;
 
 	snprintf(command, sizeof(command), "mkdir -p /tmp/alone && mkfs.ext4 -q -F %s && mount %s /tmp/alone",
@@ -342,12 +346,7 @@ TEST_F(alone, file_in_pieces)
 	child = fork_ready(vmm_run, &vmm);
 	ASSERT_LT(0, child);
 	EXPECT_EQ(0, host_busy_workers());
-	took = killed(child, 5000);
-	TH_LOG("killed in %ld ms", took);
-	EXPECT_LE(0, took);
-	dm_resume();
-	if (took < 0)
-		gone(child, 5000);
+	EXPECT_KILLED(child, 5000);
 	usleep(500000);
 	EXPECT_EQ(0, umount("/tmp/alone"));
 }
@@ -358,7 +357,6 @@ TEST_F(alone, attach_to_a_suspended_disk)
 	static uint8_t data[4096];
 	const struct dev_options options = {};
 	struct rig rig;
-	long took;
 	pid_t child;
 	int fd;
 
@@ -372,12 +370,7 @@ TEST_F(alone, attach_to_a_suspended_disk)
 		_exit(0);
 	}
 	usleep(300000);
-	took = killed(child, 3000);
-	TH_LOG("killed in %ld ms", took);
-	EXPECT_LE(0, took);
-	dm_resume();
-	if (took < 0)
-		gone(child, 5000);
+	EXPECT_KILLED(child, 3000);
 	close(fd);
 }
 

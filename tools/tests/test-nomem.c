@@ -16,6 +16,7 @@
 #include "backend.h"
 #include "blk.h"
 #include "dev.h"
+#include "disk.h"
 #include "harness.h"
 #include "host.h"
 
@@ -23,17 +24,6 @@
 #define LENGTH	65536
 /* More than any call allocates. */
 #define MOST	400
-
-static int write_text(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC), ret;
-
-	if (fd < 0)
-		return -errno;
-	ret = write(fd, text, strlen(text)) < 0 ? -errno : 0;
-	close(fd);
-	return ret;
-}
 
 /* Also those that may wait, and in every cache. */
 static bool can_fail(void)
@@ -45,10 +35,10 @@ static bool can_fail(void)
 	unsigned int i;
 
 	for (i = 0; i < sizeof(attributes) / sizeof(*attributes); i++) {
-		if (write_text(attributes[i], "N"))
+		if (file_set(attributes[i], "N"))
 			return false;
 	}
-	return !write_text("/sys/kernel/debug/fail_page_alloc/min-order", "0") &&
+	return !file_set("/sys/kernel/debug/fail_page_alloc/min-order", "0") &&
 	       !access("/proc/thread-self/fail-nth", W_OK);
 }
 
