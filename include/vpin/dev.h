@@ -194,8 +194,6 @@ void vpin_dev_signal_config(struct vpin_dev *dev);
 void vpin_dev_fail(struct vpin_dev *dev);
 
 int vpin_dev_map(struct vpin_dev *dev, u64 gpa, u64 size, u64 uaddr, u32 perm);
-int vpin_dev_unmap(struct vpin_dev *dev, u64 gpa, u64 size);
-int vpin_dev_batch_end(struct vpin_dev *dev);
 
 /* Between the files of the device. */
 int vpin_dev_init_owner(struct vpin_dev *dev, u16 nr_workers);

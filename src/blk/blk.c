@@ -47,8 +47,6 @@ static int vpin_blk_attach(struct vpin_dev *dev, const struct vpin_attach *args,
 		goto err;
 
 	dev->priv = blk;
-	/* Header and status beside the data: QEMU takes as much. */
-	dev->chain_max = VPIN_BLK_SEG_MAX + 2;
 	vpin_blk_config_init(dev, blk);
 	return 0;
 

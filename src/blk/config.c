@@ -68,7 +68,7 @@ void vpin_blk_config_init(struct vpin_dev *dev, struct vpin_blk *blk)
 	config->wce = !blk->writethrough;
 	config->num_queues = vpin_le16(dev->nr_vqs);
 	vpin_blk_config_topology(config, blk);
-	/* A request may have as many segments whatever its ring's size. */
+	/* So many, header and status, whatever the ring's size: QEMU takes them. */
 	dev->chain_max = segs + 2;
 
 	if (!blk->writethrough)

@@ -361,25 +361,3 @@ int vpin_dev_map(struct vpin_dev *dev, u64 gpa, u64 size, u64 uaddr, u32 perm)
 	}
 	return ret;
 }
-
-/**
- * vpin_dev_unmap - vpin_mem_unmap() for a device whose queues may run
- * @dev: the device
- * @gpa: first GPA
- * @size: bytes
- *
- * When it returns, no new access goes through what was unmapped.  What the
- * backend is transferring keeps its pages until it is through.
- *
- * Return: vpin_mem_unmap()'s.
- */
-int vpin_dev_unmap(struct vpin_dev *dev, u64 gpa, u64 size)
-{
-	return vpin_mem_unmap(&dev->mem, gpa, size);
-}
-
-/* vpin_mem_batch_end() for a device whose queues may run. */
-int vpin_dev_batch_end(struct vpin_dev *dev)
-{
-	return vpin_mem_batch_end(&dev->mem);
-}

@@ -92,6 +92,14 @@ static void vpin_vq_begin_running(void *arg)
 	vq->running = true;
 }
 
+/* From @change on, which lets it, its worker serves a queue: kicked or not. */
+static void vpin_vq_serve(struct vpin_vq *vq, void (*change)(void *arg))
+{
+	vpin_worker_call(vq->worker, change, vq);
+	vpin_kick_hook(&vq->kick, vq->worker, &vq->work);
+	vpin_worker_queue(vq->worker, &vq->work);
+}
+
 /**
  * vpin_vq_start - starts serving a queue
  * @vq: the queue; nothing happens unless it is enabled, has addresses, and is
@@ -156,9 +164,7 @@ int vpin_vq_start(struct vpin_vq *vq)
 	vq->stalled = false;
 
 	vq->worker = worker;
-	vpin_worker_call(worker, vpin_vq_begin_running, vq);
-	vpin_kick_hook(&vq->kick, worker, &vq->work);
-	vpin_worker_queue(worker, &vq->work);
+	vpin_vq_serve(vq, vpin_vq_begin_running);
 	return 0;
 
 err_type:
@@ -197,11 +203,8 @@ void vpin_vq_drain(struct vpin_vq *vq)
 /* Goes on after a drain. */
 static void vpin_vq_undrain(struct vpin_vq *vq)
 {
-	if (!vq->running)
-		return;
-	vpin_worker_call(vq->worker, vpin_vq_start_fetching, vq);
-	vpin_kick_hook(&vq->kick, vq->worker, &vq->work);
-	vpin_worker_queue(vq->worker, &vq->work);
+	if (vq->running)
+		vpin_vq_serve(vq, vpin_vq_start_fetching);
 }
 
 /* Whether nothing of a queue that drains, or is stopped, is in flight. */

@@ -238,6 +238,9 @@ static int vpin_mem_unmap_now(struct vpin_mem *mem, u64 first, u64 last)
  * @gpa: first GPA
  * @size: bytes; 0 touches nothing
  *
+ * Outside of a batch no new access goes through what was unmapped when it
+ * returns.  What a backend is transferring keeps its pages until it is through.
+ *
  * Return: 0, also where nothing was mapped; -EPERM if the caller is not the
  * owner; -EINVAL if the stretch wraps; -ENOMEM and those of the one who follows:
  * nothing is unmapped then.
