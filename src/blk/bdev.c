@@ -93,8 +93,9 @@ static blk_opf_t vpin_blk_bdev_opf(const struct vpin_blk_req *req)
 	       (req->stable ? REQ_FUA : 0);
 }
 
-static void vpin_blk_bdev_prepare(struct vpin_blk_req *req,
-				  struct vpin_blk_part *part, blk_opf_t opf)
+static __always_inline void vpin_blk_bdev_prepare(struct vpin_blk_req *req,
+						  struct vpin_blk_part *part,
+						  blk_opf_t opf)
 {
 	struct bio *bio = &part->bio;
 

@@ -223,7 +223,7 @@ static struct llist_node *vpin_vq_take_done_at_once(struct vpin_vq *vq)
 	return done;
 }
 
-static void vpin_vq_reap(struct vpin_vq *vq)
+static noinline void vpin_vq_reap_some(struct vpin_vq *vq)
 {
 	/* Without a ring they wait for it; if the queue is to stop, untold. */
 	if (!vq->view && vq->fetching)
@@ -234,6 +234,12 @@ static void vpin_vq_reap(struct vpin_vq *vq)
 	/* One that was sent on its way again may have ended at once. */
 	while (vq->done_at_once)
 		vpin_vq_reap_list(vq, vpin_vq_take_done_at_once(vq));
+}
+
+static void vpin_vq_reap(struct vpin_vq *vq)
+{
+	if (vq->done_at_once || !llist_empty(&vq->done))
+		vpin_vq_reap_some(vq);
 }
 
 static bool vpin_vq_can_fetch(const struct vpin_vq *vq)
@@ -275,8 +281,11 @@ static bool vpin_vq_rest(struct vpin_vq *vq)
 	/* The next end runs us: before it nothing more can be started. */
 	if (vq->inflight >= vq->num || vq->stalled)
 		return false;
-	if (vpin_vq_poll(vq))
+	if (READ_ONCE(vq->busyloop_us) && vpin_vq_poll(vq))
 		return true;
+	/* Asked before, and nothing has been taken since. */
+	if (vq->ring.kick_enabled)
+		return false;
 
 	ret = vpin_ring_enable_kick(&vq->ring);
 	if (ret < 0)
@@ -293,14 +302,15 @@ bool vpin_vq_work(struct vpin_work *work)
 	if (unlikely(!vq->running))
 		return false;
 	vq->nr_runs++;
-	vpin_vq_poll_adapt(vq);
+	if (unlikely(vq->slept_at))
+		vpin_vq_poll_adapt(vq);
 	vq->turn = current;
 	vpin_vq_reap(vq);
 	if (vq->dev->type->vq_resume) {
 		more = vq->dev->type->vq_resume(vq);
 		vpin_vq_reap(vq);
 	}
-	if (vpin_vq_can_fetch(vq))
+	if (vpin_vq_can_fetch(vq) && vpin_ring_is_ahead(&vq->ring))
 		more |= vpin_vq_fetch(vq);
 	polling = vpin_vq_poll_backend(vq);
 	vq->turn = NULL;

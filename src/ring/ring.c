@@ -68,8 +68,8 @@ void vpin_ring_set_memory(struct vpin_ring *ring, const struct vring_desc *desc,
 	ring->desc = desc;
 	ring->avail = avail;
 	ring->used = used;
-	/* What we asked of the driver may not stand in the new memory. */
-	ring->kick_enabled = true;
+	/* What we asked of the driver does not stand in the new memory. */
+	ring->kick_enabled = false;
 }
 
 /*
