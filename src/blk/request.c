@@ -145,8 +145,9 @@ bool vpin_blk_parse(struct vpin_blk_req *req, const struct vpin_dev *dev,
 }
 
 /* Has the backend transfer data; what cannot be started now is the queue's. */
-static void vpin_blk_transfer(struct vpin_blk_req *req, struct vpin_vq *vq,
-			      const struct vpin_cursor *data)
+static __always_inline void vpin_blk_transfer(struct vpin_blk_req *req,
+					      struct vpin_vq *vq,
+					      const struct vpin_cursor *data)
 {
 	struct vpin_blk_queue *queue = vq->priv;
 	struct vpin_blk_build build = {

@@ -283,8 +283,7 @@ static bool vpin_vq_rest(struct vpin_vq *vq)
 		return false;
 	if (READ_ONCE(vq->busyloop_us) && vpin_vq_poll(vq))
 		return true;
-	/* Asked before, and nothing has been taken since. */
-	if (vq->ring.kick_enabled)
+	if (vpin_ring_is_kicked(&vq->ring))
 		return false;
 
 	ret = vpin_ring_enable_kick(&vq->ring);
