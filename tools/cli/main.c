@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../serve/resize.h"
 #include "../serve/serve.h"
 #include "run.h"
 #include "say.h"
@@ -11,7 +12,8 @@
 static const char help[] =
 "Usage: vhost-pin run   --disk PATH[,OPTION...]... [--] QEMU ARGS...\n"
 "       vhost-pin exec  --disk PATH[,OPTION...]... [--] CMD ARGS...\n"
-"       vhost-pin serve --disk PATH[,OPTION...],socket=SOCKET...\n"
+"       vhost-pin serve --disk PATH[,OPTION...],socket=SOCKET... [--control PATH]\n"
+"       vhost-pin resize --control PATH SOCKET\n"
 "\n"
 "Serves disk images and block devices to virtual machines from inside the host\n"
 "kernel, by the vhost_pin module.\n"
@@ -20,6 +22,7 @@ static const char help[] =
 "  exec   attaches disks and becomes any program, which inherits the devices\n"
 "  serve  attaches disks and offers them by vhost-user to VMMs that run already, or\n"
 "         are to be migrated\n"
+"  resize tells a running 'serve' that a disk has another size\n"
 "\n"
 "'vhost-pin run --help' and so on say more.\n"
 "\n"
@@ -37,6 +40,8 @@ int main(int argc, char *argv[])
 		return exec_main(argc - 1, argv + 1);
 	if (!strcmp(command, "serve"))
 		return serve_main(argc - 1, argv + 1);
+	if (!strcmp(command, "resize"))
+		return resize_main(argc - 1, argv + 1);
 	if (!strcmp(command, "--version")) {
 		puts("vhost-pin " VPIN_VERSION);
 		return EXIT_SUCCESS;

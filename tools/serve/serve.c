@@ -16,6 +16,7 @@
 #include "../cli/memlock.h"
 #include "../cli/node.h"
 #include "../cli/say.h"
+#include "control.h"
 #include "notify.h"
 #include "serve.h"
 #include "server.h"
@@ -25,15 +26,25 @@
 
 static struct server servers[DISKS_MAX];
 static unsigned int num_servers;
+static struct listener control;
 
 static const char help[] =
-"Usage: vhost-pin serve --disk PATH[,OPTION...],socket=SOCKET...\n"
+"Usage: vhost-pin serve --disk PATH[,OPTION...],socket=SOCKET... [--control PATH]\n"
 "\n"
 "Serves each disk to a VMM that speaks vhost-user (vhost-user-blk) and connects to\n"
 "SOCKET: QEMU, libvirt, Cloud Hypervisor, Firecracker, libblkio.  A disk is one\n"
 "VMM's at a time; when that ends or restarts, the next may connect.\n"
 "\n"
+"Options:\n"
+"  --disk PATH[,OPTION...],socket=SOCKET\n"
+"                  serve PATH, a disk image or a block device, at SOCKET; may be\n"
+"                  given up to 64 times\n"
+"  --control PATH  take requests at the socket PATH: see 'vhost-pin resize'\n"
+"  --node NODE     the module's device node (" VPIN_NODE ")\n"
+"  --help          this text\n"
+"\n"
 "%s"
+"A disk has 64 queues here unless 'queues' says less: VMMs ask for one a virtual CPU.\n"
 "\n"
 "SOCKET is the path of a UNIX socket, which is made, or the name or path of one\n"
 "that is inherited by LISTEN_FDS.  Who may connect has the disk: see to the\n"
@@ -71,6 +82,7 @@ static const char *parse(int argc, char *argv[])
 {
 	static const struct option options[] = {
 		{ "disk",	required_argument,	NULL, 'd' },
+		{ "control",	required_argument,	NULL, 'c' },
 		{ "node",	required_argument,	NULL, 'n' },
 		{ "help",	no_argument,		NULL, 'h' },
 		{ }
@@ -83,6 +95,9 @@ static const char *parse(int argc, char *argv[])
 		switch (option) {
 		case 'd':
 			add_disk(optarg);
+			break;
+		case 'c':
+			control.name = optarg;
 			break;
 		case 'n':
 			node = optarg;
@@ -141,6 +156,17 @@ static void block_signals(void)
 	signal(SIGPIPE, SIG_IGN);
 }
 
+struct server *serve_find(const char *socket)
+{
+	unsigned int i;
+
+	for (i = 0; i < num_servers; i++) {
+		if (!strcmp(servers[i].disk.socket, socket))
+			return &servers[i];
+	}
+	return NULL;
+}
+
 int serve_main(int argc, char *argv[])
 {
 	const char *node = parse(argc, argv);
@@ -151,15 +177,20 @@ int serve_main(int argc, char *argv[])
 	raise_files();
 	for (i = 0; i < num_servers; i++)
 		server_open(&servers[i], node);
+	if (control.name)
+		listener_open(&control, control.name);
 	listener_check_inherited();
 	for (i = 0; i < num_servers; i++)
 		server_start(&servers[i]);
+	if (control.name)
+		control_start(&control);
 
 	notify("READY=1");
 	wait_for_the_end();
 	notify("STOPPING=1");
 	for (i = 0; i < num_servers; i++)
 		listener_unlink(&servers[i].listener);
+	listener_unlink(&control);
 	/*
 	 * What drains the disks is the end of the process, when the kernel closes the
 	 * devices: it waits for what was taken, but for no disk for ever, and for no

@@ -1,14 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <linux/virtio_blk.h>
+
 #include "server.h"
+
+#define SECTOR	512
 
 /* How long a server waits when it can have no more descriptors, in milliseconds. */
 #define PATIENCE_MS	100
@@ -99,4 +105,19 @@ void server_start(struct server *server)
 	if (error)
 		die(EXIT_FAILURE, "cannot start a thread: %s", strerror(error));
 	pthread_detach(thread);
+}
+
+int server_resize(struct server *server, uint64_t *size, struct reason *why)
+{
+	uint64_t sectors;
+	int ret = device_resize(&server->device) ?:
+		  device_get_config(&server->device,
+				    offsetof(struct virtio_blk_config, capacity),
+				    sizeof(sectors), &sectors);
+
+	if (ret)
+		return reason_is(why, -ret, "the size of %s cannot be changed: %s",
+				 server->disk.path, strerror(-ret));
+	*size = le64toh(sectors) * SECTOR;
+	return 0;
 }

@@ -26,4 +26,7 @@ void server_open(struct server *server, const char *node);
 /* Serves one front-end after the other until the process ends. */
 void server_start(struct server *server);
 
+/* Has the disk's size read again, in bytes: 0, or a negative errno with a reason. */
+int server_resize(struct server *server, uint64_t *size, struct reason *why);
+
 #endif
