@@ -577,6 +577,11 @@ TEST_F(hostile, out_of_order)
 /* A channel that nobody listens on, that is full, or is no socket. */
 TEST_F(hostile, channels)
 {
+	static const char *const said[] = {
+		"told of a change of the disk: Broken pipe",
+		"told of a change of the disk: Socket operation on non-socket",
+		"told of a change of the disk: Resource temporarily unavailable",
+	};
 	struct udisk *disk = &self->disk;
 	struct front *front = &disk->front;
 	unsigned int i;
@@ -609,7 +614,7 @@ TEST_F(hostile, channels)
 		vq_add_head(&disk->vqs[0], 999);
 		vq_publish(&disk->vqs[0]);
 		vq_kick(&disk->vqs[0]);
-		EXPECT_TRUE(serve_said(&self->rig.serve, "could not be told of a change"));
+		EXPECT_TRUE(serve_said(&self->rig.serve, said[i]));
 		ASSERT_EQ(0, front_ask(front, VHOST_USER_RESET_DEVICE, "", 0, -1));
 		vq_reset(&disk->vqs[0]);
 		vq_reset(&disk->vqs[1]);
@@ -617,7 +622,6 @@ TEST_F(hostile, channels)
 		EXPECT_EQ(0, udisk_works(disk, 3));
 	}
 	close(ends[0]);
-	EXPECT_EQ(3, serve_count(&self->rig.serve, "could not be told of a change"));
 }
 
 /* Logs that are none. */
