@@ -70,7 +70,7 @@ TEST_F(hostile, sizes)
 	unsigned int i;
 
 	for (request = 0; request < 50; request++) {
-		for (i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
+		for (i = 0; i < ARRAY_SIZE(lengths); i++) {
 			struct front_reply reply;
 
 			ASSERT_EQ(0, front_send(front, request, VHOST_USER_NEED_REPLY, payload,
@@ -132,7 +132,7 @@ TEST_F(hostile, headers)
 	};
 	unsigned int i;
 
-	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+	for (i = 0; i < ARRAY_SIZE(bad); i++) {
 		ASSERT_EQ(0, front_send_raw(&self->disk.front, &bad[i].header,
 					    sizeof(bad[i].header), NULL, 0));
 		EXPECT_TRUE(front_is_closed(&self->disk.front));
@@ -197,7 +197,7 @@ TEST_F(hostile, half_a_message)
 	unsigned int i;
 
 	memcpy(message, &header, sizeof(header));
-	for (i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
+	for (i = 0; i < ARRAY_SIZE(lengths); i++) {
 		ASSERT_EQ(0, front_send_raw(&self->disk.front, message, lengths[i],
 					    &self->disk.vqs[0].kick, 1));
 		EXPECT_EQ(0, udisk_works(&self->other, 50 + i));
@@ -390,7 +390,7 @@ TEST_F(hostile, regions)
 	unsigned int i;
 	long pins;
 
-	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+	for (i = 0; i < ARRAY_SIZE(bad); i++) {
 		const struct vhost_user_slot slot = {
 			.region = { bad[i].gpa, bad[i].size, bad[i].uaddr, bad[i].offset },
 		};

@@ -376,7 +376,7 @@ TEST_F(size, bad_requests)
 
 	ASSERT_EQ(0, front_connect(&silent, self->rig.control));
 	ASSERT_EQ(0, front_send_raw(&silent, "resi", 4, NULL, 0));
-	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+	for (i = 0; i < ARRAY_SIZE(bad); i++) {
 		ssize_t length;
 
 		ASSERT_EQ(0, front_connect(&front, self->rig.control));
