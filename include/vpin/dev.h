@@ -88,6 +88,20 @@ struct vpin_hire {
 };
 
 /**
+ * struct vpin_follow - how a device follows its owner's mapping
+ * @wq: runs @work
+ * @work: follows it
+ * @again: a ring could not be pinned, and is looked for again
+ * @late: it could not be followed
+ */
+struct vpin_follow {
+	struct workqueue_struct *wq;
+	struct delayed_work work;
+	bool again;
+	bool late;
+};
+
+/**
  * struct vpin_dev - a virtio device
  * @lock: serialises everything that an ABI asks for; guards all fields but
  *	those below @config_call_lock
@@ -95,6 +109,7 @@ struct vpin_hire {
  * @type: what it is
  * @priv: the type's own
  * @mem: the guest's memory
+ * @follow: how that follows the owner's mapping
  * @status: VIRTIO_CONFIG_S_*, without NEEDS_RESET
  * @suspended: between suspend and resume; no queue runs
  * @offered: features offered to the driver, bit n is feature n
@@ -130,6 +145,7 @@ struct vpin_dev {
 	const struct vpin_dev_type *type;
 	void *priv;
 	struct vpin_mem mem;
+	struct vpin_follow follow;
 	u8 status;
 	bool suspended;
 	u64 offered;
@@ -200,6 +216,12 @@ int vpin_dev_init_owner(struct vpin_dev *dev, u16 nr_workers);
 void vpin_dev_fini_owner(struct vpin_dev *dev);
 struct vpin_worker *vpin_dev_worker(struct vpin_dev *dev, u16 index);
 void vpin_dev_idle(struct vpin_dev *dev);
+int vpin_dev_init_follow(struct vpin_dev *dev);
+void vpin_dev_stop_follow(struct vpin_dev *dev);
+void vpin_dev_fini_follow(struct vpin_dev *dev);
+void vpin_dev_behind(struct vpin_mem *mem);
+void vpin_dev_fresh(struct vpin_mem *mem);
+void vpin_dev_look_again(struct vpin_dev *dev);
 void vpin_dev_free(struct vpin_dev *dev, unsigned long until);
 void vpin_dev_debugfs_add(struct vpin_dev *dev);
 void vpin_dev_debugfs_del(struct vpin_dev *dev);

@@ -49,6 +49,7 @@ enum vpin_ring_kicks {
  * @last_avail: index of the next entry to take
  * @staged: the entries before this index and from @last_avail on are in @heads
  * @avail_idx: the driver's index, as last read
+ * @looks: how often it was read; wraps
  * @used_idx: index of the next used entry to write
  * @used_published: what used->idx says
  * @signalled: what used->idx said when the driver was last asked about signals
@@ -68,6 +69,7 @@ struct vpin_ring {
 	u16 used_idx;
 	u16 used_published;
 	u16 signalled;
+	u32 looks;
 	const struct vring_desc *desc;
 	struct vring_avail *avail;
 	struct vring_used *used;

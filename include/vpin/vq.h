@@ -127,6 +127,10 @@ struct vpin_untold {
  *	has been since
  * @inflight: requests that have not ended
  * @polled: of them, in order, those that end only when the backend is polled
+ * @watch: what became of the owner's mapping
+ * @look: the reading of the driver's index that @seen belongs to
+ * @seen: changes of the mapping that chains of that reading may have come after
+ * @behind: chains wait until they are followed
  * @fetching: chains may be taken
  * @stalled: the device type cannot start more before a request ends; its to
  *	set, and to clear when it is run again
@@ -175,6 +179,10 @@ struct vpin_vq {
 	u64 slept_at;
 	unsigned int inflight;
 	struct list_head polled;
+	const struct vpin_watch *watch;
+	unsigned long seen;
+	u32 look;
+	bool behind;
 	bool fetching;
 	bool stalled;
 	bool broken;

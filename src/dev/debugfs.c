@@ -40,7 +40,7 @@ static int vpin_debugfs_state_show(struct seq_file *m, void *unused)
 	snap = vpin_mem_snap(&dev->mem);
 	for (i = 0; i < snap->nr; i++) {
 		if (snap->ranges[i].pin)
-			pages += snap->ranges[i].pin->nr_pages;
+			pages += vpin_pin_nr_pinned(snap->ranges[i].pin);
 	}
 	seq_printf(m, "memory: %u ranges, %u failed, %llu pages pinned\n",
 		   snap->nr, snap->nr_failed, pages);

@@ -51,6 +51,8 @@ static void vpin_dev_commit(struct vpin_mem *mem)
 static const struct vpin_mem_ops vpin_dev_mem_ops = {
 	.prepare = vpin_dev_prepare,
 	.commit = vpin_dev_commit,
+	.fresh = vpin_dev_fresh,
+	.behind = vpin_dev_behind,
 };
 
 /**
@@ -97,9 +99,12 @@ struct vpin_dev *vpin_dev_create(const struct vpin_dev_type *type,
 	if (ret < 0)
 		goto err_vqs;
 	dev->id = ret;
-	ret = vpin_mem_init(&dev->mem);
+	ret = vpin_dev_init_follow(dev);
 	if (ret)
 		goto err_id;
+	ret = vpin_mem_init(&dev->mem);
+	if (ret)
+		goto err_follow;
 	dev->mem.ops = &vpin_dev_mem_ops;
 	dev->blocking = vpin_blocking_create(backend->f_cred);
 	ret = PTR_ERR_OR_ZERO(dev->blocking);
@@ -118,6 +123,8 @@ err_blocking:
 	vpin_blocking_destroy(dev->blocking, NULL, jiffies + HZ);
 err_mem:
 	vpin_mem_fini(&dev->mem);
+err_follow:
+	vpin_dev_fini_follow(dev);
 err_id:
 	ida_free(&vpin_dev_ids, dev->id);
 err_vqs:
@@ -190,6 +197,7 @@ void vpin_dev_free(struct vpin_dev *dev, unsigned long until)
 		pr_notice("vhost_pin: device %d: its backend is let go of when it answers\n",
 			  dev->id);
 	vpin_mem_fini(&dev->mem);
+	vpin_dev_fini_follow(dev);
 	ida_free(&vpin_dev_ids, dev->id);
 	kvfree(dev->vqs);
 	mutex_destroy(&dev->lock);

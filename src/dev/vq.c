@@ -85,6 +85,20 @@ static int vpin_vq_alloc(struct vpin_vq *vq)
 	return -ENOMEM;
 }
 
+/* The ring in a snapshot; NULL: there is none, and the queue waits; ERR_PTR. */
+static struct vpin_view *vpin_vq_view(struct vpin_vq *vq, struct vpin_snap *snap)
+{
+	struct vpin_view *view = vpin_view_create(vq, snap);
+
+	if (!IS_ERR(view))
+		return view;
+	if (PTR_ERR(view) == -EAGAIN)
+		vpin_dev_look_again(vq->dev);
+	else if (PTR_ERR(view) != -EFAULT)
+		return view;
+	return NULL;
+}
+
 static void vpin_vq_begin_running(void *arg)
 {
 	struct vpin_vq *vq = arg;
@@ -139,18 +153,18 @@ int vpin_vq_start(struct vpin_vq *vq)
 	if (ret)
 		goto err_vq;
 
+	/* What is not followed now will be, and the queue waits for it. */
+	vpin_mem_follow(&dev->mem, false);
 	snap = vpin_mem_snap(&dev->mem);
-	view = vpin_view_create(vq, snap);
+	view = vpin_vq_view(vq, snap);
 	vpin_snap_put(snap);
-	if (IS_ERR(view) && PTR_ERR(view) != -EFAULT) {
+	if (IS_ERR(view)) {
 		ret = PTR_ERR(view);
 		goto err_type;
 	}
-	if (IS_ERR(view)) {
+	if (!view)
 		vpin_dev_notice(dev, "queue %u waits: its ring is not mapped\n",
 				vq->index);
-		view = NULL;
-	}
 
 	vpin_ring_init(&vq->ring, vq->num, vq->base,
 		       vpin_dev_has(dev, VIRTIO_RING_F_EVENT_IDX));
@@ -162,6 +176,9 @@ int vpin_vq_start(struct vpin_vq *vq)
 	vq->slept_at = 0;
 	vq->fetching = true;
 	vq->stalled = false;
+	vq->behind = false;
+	vq->watch = dev->mem.watch;
+	vq->look = vq->ring.looks;
 
 	vq->worker = worker;
 	vpin_vq_serve(vq, vpin_vq_begin_running);
@@ -323,11 +340,10 @@ int vpin_vq_prepare(struct vpin_vq *vq, struct vpin_snap *snap)
 	lockdep_assert_held(&vq->dev->lock);
 	if (!vq->running)
 		return 0;
-	view = vpin_view_create(vq, snap);
-	if (!IS_ERR(view))
-		vq->next_view = view;
-	else if (PTR_ERR(view) != -EFAULT)
+	view = vpin_vq_view(vq, snap);
+	if (IS_ERR(view))
 		return PTR_ERR(view);
+	vq->next_view = view;
 	return 0;
 }
 

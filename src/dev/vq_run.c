@@ -63,12 +63,30 @@ static noinline void vpin_vq_refuse(struct vpin_vq *vq, u16 head)
 	vpin_vq_return(vq, head, 1);
 }
 
+/*
+ * The owner has changed his mapping.  A chain may have been offered after that,
+ * so that what is mapped now is meant; but what he changes after the driver's
+ * index was read has nothing to do with the chains that it told of.  Return:
+ * whether they wait.
+ */
+static noinline bool vpin_vq_must_wait(struct vpin_vq *vq)
+{
+	if (vq->look != vq->ring.looks) {
+		vq->look = vq->ring.looks;
+		vq->seen = READ_ONCE(vq->watch->changes);
+	}
+	/* Pairs with the release in vpin_mem_catch_up(). */
+	vq->behind = (long)(smp_load_acquire(&vq->watch->followed) - vq->seen) < 0;
+	return vq->behind;
+}
+
 /**
  * vpin_vq_take - takes and walks the next chain
  * @vq: the queue; the chain is in @vq->chain until the next call
  * @head: out: what to return it with
  *
- * Return: 1 with a chain; 0 if there is none, or the ring broke; the walk's
+ * Return: 1 with a chain; 0 if there is none, or it has to wait until the owner's
+ * mapping was followed, or the ring broke; the walk's
  * error for a malformed chain, which has been refused and given back to the
  * driver and counts as one of the budget.
  */
@@ -84,6 +102,11 @@ int vpin_vq_take(struct vpin_vq *vq, u16 *head)
 		vpin_vq_break(vq, "the driver's ring index or entry is out of range");
 	if (ret <= 0)
 		return 0;
+	/* After the driver's index was read: a change before that is seen. */
+	if (unlikely(vpin_watch_is_behind(vq->watch)) && vpin_vq_must_wait(vq)) {
+		vpin_ring_untake(&vq->ring);
+		return 0;
+	}
 
 	vq->nr_chains++;
 	ret = vpin_chain_walk(&vq->chain, &vq->table, &vq->hint, *head,
@@ -254,6 +277,7 @@ static bool vpin_vq_fetch(struct vpin_vq *vq)
 	unsigned int nr;
 
 	vpin_ring_disable_kick(&vq->ring);
+	vq->behind = false;
 	nr = vq->dev->type->vq_run(vq, VPIN_VQ_BUDGET);
 	/* What ended at once goes with the rest. */
 	vpin_vq_reap(vq);
@@ -280,6 +304,9 @@ static bool vpin_vq_rest(struct vpin_vq *vq)
 
 	/* The next end runs us: before it nothing more can be started. */
 	if (vq->inflight >= vq->num || vq->stalled)
+		return false;
+	/* So does vpin_dev_fresh(). */
+	if (vq->behind)
 		return false;
 	if (READ_ONCE(vq->busyloop_us) && vpin_vq_poll(vq))
 		return true;

@@ -86,6 +86,7 @@ int vpin_ring_stage(struct vpin_ring *ring)
 		/* Pairs with the driver's write barrier before it moves idx. */
 		u16 idx = vpin_ring_to_cpu(smp_load_acquire(&ring->avail->idx));
 
+		ring->looks++;
 		if (unlikely((u16)(idx - ring->last_avail) > ring->num))
 			return -EINVAL;
 		if (idx == ring->last_avail)
