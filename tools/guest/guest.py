@@ -32,10 +32,7 @@ class Guest:
         self.started = time.monotonic()
         self.path = f"/tmp/qmp.{os.getpid()}.{id(self)}"
         self.stderr_path = f"/tmp/qemu.{os.getpid()}.{id(self)}.log"
-        command = ["vhost-pin", "run"]
-        for disk in disks:
-            command += ["--disk", disk]
-        command += ["--"] + QEMU + ["-m", mem, *options]
+        command = self.command(disks, mem) + [*options]
         command += ["-qmp", f"unix:{self.path},server=on,wait=off"]
         with open(self.stderr_path, "wb") as stderr:
             self.qemu = subprocess.Popen(command, stdin=subprocess.PIPE,
@@ -44,6 +41,11 @@ class Guest:
         self.control = None
         self.selector = selectors.DefaultSelector()
         self.selector.register(self.qemu.stdout, selectors.EVENT_READ)
+
+    def command(self, disks, mem):
+        """QEMU with its disks."""
+        given = [word for disk in disks for word in ("--disk", disk)]
+        return ["vhost-pin", "run", *given, "--", *QEMU, "-m", mem]
 
     # The console
 

@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""A guest whose disks come by vhost-user, what works in it, and the file that
+its memory is."""
+
+import os
+import re
+import time
+
+from guest import QEMU, Guest, GuestError
+
+PAGE = 4096
+CHUNK = 1 << 20
+
+
+class Vm(Guest):
+    """sockets: those of its disks; None is a socket to plug one in later."""
+
+    made = 0
+
+    def __init__(self, sockets, qemu=QEMU, machine="q35", mem=256, queues=1,
+                 reconnect="reconnect-ms=20", options=(), prefix="# guest| "):
+        Vm.made += 1
+        self.qemu_command = [*qemu, "-machine", f"{machine},accel=tcg,memory-backend=ram"]
+        self.machine = machine
+        self.queues = queues
+        self.reconnect = reconnect
+        self.ram = f"/dev/shm/ram.{os.getpid()}.{Vm.made}"
+        self.beats = {}
+        self.gaps = {}
+        super().__init__(sockets, mem=f"{mem}M", options=options, prefix=prefix)
+
+    def command(self, disks, mem):
+        command = [*self.qemu_command, "-m", mem, "-object",
+                   f"memory-backend-file,id=ram,mem-path={self.ram},size={mem},share=on"]
+        for number, socket in enumerate(disks):
+            name, port = f"disk{number}", f"port{number}"
+            if self.machine.startswith("q35"):
+                command += ["-device", f"pcie-root-port,id={port},chassis={number}"]
+            if socket:
+                command += ["-chardev", f"socket,id={name},path={socket},{self.reconnect}",
+                            "-device", ",".join(f"{key}={value}" for key, value in
+                                                self.device(number).items())]
+        return command
+
+    def device(self, number):
+        """What QEMU is told of a disk."""
+        place = {"bus": f"port{number}"} if self.machine.startswith("q35") else {}
+        return {"driver": "vhost-user-blk-pci", "id": f"disk{number}",
+                "chardev": f"disk{number}", "num-queues": self.queues, **place}
+
+    def plug(self, number, socket):
+        """Hot plug: a chardev, then a device."""
+        self.qmp("chardev-add", id=f"disk{number}", backend={
+            "type": "socket", "data": {
+                "addr": {"type": "unix", "data": {"path": socket}},
+                "server": False, "reconnect-ms": 20}})
+        self.qmp("device_add", **self.device(number))
+
+    def unplug(self, number, timeout=60):
+        """Asks the guest to let go of a disk; returns when QEMU has."""
+        self.qmp("device_del", id=f"disk{number}")
+        self.until(lambda: f"disk{number}" not in self.devices(), timeout,
+                   f"the guest keeps disk{number}")
+        self.qmp("chardev-remove", id=f"disk{number}")
+
+    def devices(self):
+        """The ids of all that is on a PCI bus, also behind bridges."""
+        found, busses = [], self.qmp("query-pci")
+        for bus in busses:
+            for device in bus["devices"]:
+                found.append(device["qdev_id"])
+                if "devices" in device.get("pci_bridge", {}):
+                    busses.append(device["pci_bridge"])
+        return found
+
+    def has(self, disk):
+        """Whether the guest sees a disk of that name."""
+        self.send(f"size {disk}")
+        return self.expect(r"^guest: status ")[-1].endswith(" 0")
+
+    def until(self, true, timeout, otherwise):
+        """Waits, and listens to the console meanwhile."""
+        end = time.monotonic() + timeout
+        while not true():
+            if time.monotonic() > end:
+                raise GuestError(otherwise)
+            self.listen(0.05)
+
+    # The load
+
+    def show(self, text):
+        if beat := re.fullmatch(r"guest: beat (\S+) (\d+) (\d+)", text):
+            self.beats[beat[1]] = int(beat[2])
+            self.gaps[beat[1]] = max(self.gaps.get(beat[1], 0), int(beat[3]))
+        else:
+            if text.startswith("guest: stamps ") and ": " in text[14:] and "differ" in text:
+                super().show(text)
+                raise GuestError(text)
+            super().show(text)
+
+    def load(self, *files, threads=8, mib=8):
+        for file in files:
+            self.run(f"load {file} -t {threads} -m {mib}")
+        self.alive(*files)
+
+    def loaded(self, *files):
+        """Ends the load; {file: what its stamps add up to}."""
+        sums = {}
+        for file in files:
+            said = self.run(f"loaded {file}")
+            sums[file] = next(line for line in said if "sum" in line).split(": ", 2)[2]
+        return sums
+
+    def alive(self, *files, more=20, timeout=60):
+        """Every load gets on: so many more requests end."""
+        names = [os.path.basename(file) for file in files]
+        before = {name: self.beats.get(name, 0) for name in names}
+        self.until(lambda: all(self.beats.get(name, 0) >= before[name] + more
+                               for name in names), timeout,
+                   f"no progress: {before} before, {self.beats} now")
+
+    def expect_beats(self):
+        """What has come on the console since."""
+        self.listen(0.01)
+
+    def __exit__(self, *rest):
+        super().__exit__(*rest)
+        if os.path.exists(self.ram):
+            os.unlink(self.ram)
+
+
+def differing(one, other):
+    """The numbers of the pages that differ in two files, and how many there are."""
+    found, pages = [], 0
+    with open(one, "rb") as first, open(other, "rb") as second:
+        while True:
+            left, right = first.read(CHUNK), second.read(CHUNK)
+            if left != right:
+                found += [pages + at // PAGE for at in range(0, max(len(left), len(right)), PAGE)
+                          if left[at:at + PAGE] != right[at:at + PAGE]]
+            pages += len(left) // PAGE
+            if not left and not right:
+                return found, pages
