@@ -53,6 +53,45 @@ static const struct number {
 	  BLOCK_SIZE_MIN, VPIN_BLOCK_SIZE_MAX, true },
 };
 
+const char disk_help[] =
+"Options of a disk:\n"
+"  ro              the guest may only read it; PATH is opened read-only\n"
+"  serial=S        serial number that the guest sees, up to 20 characters (none)\n"
+"  queues=N        request queues, 1 to 64 (1); one a virtual CPU is usual\n"
+"  queue-size=N    largest ring, a power of two, 4 to 1024 (1024); QEMU 10.0 has\n"
+"                  the guest make rings of 1024 in any case, and then fails\n"
+"  workers=N       threads that serve the queues, 1 to queues (as many as queues)\n"
+"  busyloop=US     microseconds that a thread looks for more to do before it\n"
+"                  sleeps, up to 1000000: less delay for more CPU time (none)\n"
+"  poll            poll the block device for what has ended, all the time while\n"
+"                  something is under way; it must have queues for that\n"
+"  nice=N          nice value of the threads, -20 to 19 (as QEMU's is): less than 0\n"
+"                  where they share CPUs with the guest and it must wait for them\n"
+"                  less; takes root or prlimit --nice\n"
+"  buffered        go through the host's page cache: for disks that may be read on\n"
+"                  the host meanwhile, and where data must not change while it is\n"
+"                  written, though guests do that: checksums (btrfs,\n"
+"                  dm-integrity), parity (RAID 5)\n"
+"  write-through   a write is stable when it ends, whatever the guest asks for; by\n"
+"                  default the guest flushes, and may choose\n"
+"  discard=on|off  may the guest give space back? (on); off keeps an image that\n"
+"                  was allocated as a whole that way\n"
+"  logical-block-size=N\n"
+"                  smallest unit of a transfer, in bytes, 512 to 4096 (the disk's\n"
+"                  own): 512 for what was installed on such a disk and now is on\n"
+"                  one with 4096; smaller than the disk's goes through the page cache\n"
+"  physical-block-size=N\n"
+"                  what the guest aligns to, in bytes, up to 4096 and not smaller\n"
+"                  than the logical one (the disk's own)\n"
+"  holes           start although a piece of the guest's memory cannot be pinned,\n"
+"                  such as an NVDIMM in a file on ext4: requests that need it fail\n"
+"  share           others may have PATH at the same time: neither claimed nor\n"
+"                  locked.  For cluster file systems only; any other is destroyed\n"
+"  format=raw      it is a raw image although it begins like one of another format\n"
+"PATH is the disk's alone while it is served: a block device is claimed as mount\n"
+"claims it, and QEMU's image locks are taken.  With 'ro' others may read it too.\n"
+"A comma in PATH or S is written twice.\n";
+
 #define ARRAY_SIZE(array)	(sizeof(array) / sizeof((array)[0]))
 
 static bool *disk_switch(const struct disk *disk, unsigned int i)
@@ -134,6 +173,10 @@ static bool parse_value(struct disk *disk, const char *key, const char *value)
 			die(EXIT_USAGE, "--disk: serial=%s is longer than %d characters",
 			    value, VPIN_SERIAL_LEN);
 		strcpy(disk->serial, value);
+	} else if (!strcmp(key, "socket")) {
+		if (!*value)
+			die(EXIT_USAGE, "--disk: socket= is empty");
+		disk->socket = strdup(value);
 	} else if (!strcmp(key, "nice")) {
 		disk->has_nice = true;
 		disk->nice = parse_int(key, value, NICE_MIN, NICE_MAX);

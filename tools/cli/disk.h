@@ -6,6 +6,12 @@
 
 #include <linux/vhost_pin.h>
 
+/* Most disks of one command. */
+#define DISKS_MAX	64
+
+/* What a command's help says of disks. */
+extern const char disk_help[];
+
 /* A disk as --disk describes it, and the device that serves it. */
 struct disk {
 	char *path;
@@ -26,11 +32,12 @@ struct disk {
 	bool has_nice;
 	int nice;			/* of the queues' threads, if it has one */
 	char serial[VPIN_SERIAL_LEN + 1];
+	char *socket;			/* where `serve` serves it, or NULL */
 	int fd;				/* the attached device; survives exec */
 };
 
 /*
- * Reads PATH[,OPTION...]; the options are those of run.c's help.  A comma in
+ * Reads PATH[,OPTION...]; the options are those of disk_help.  A comma in
  * PATH or in a serial number is written twice, as in QEMU.  Exits with a message
  * when the text is wrong.
  */

@@ -9,6 +9,7 @@
 #include <linux/capability.h>
 #include <linux/magic.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -89,21 +90,26 @@ static bool is_user_namespace(void)
 	return !stat("/proc/self/ns/user", &st) && st.st_ino != INITIAL_USER_NS;
 }
 
-/* Will the VMM have CAP_IPC_LOCK, which frees it from the limit? */
-static bool keeps_ipc_lock(char *const vmm_argv[])
+/* Have we CAP_IPC_LOCK, which frees from the limit? */
+static bool has_ipc_lock(void)
 {
 	struct __user_cap_header_struct header = {
 		.version = _LINUX_CAPABILITY_VERSION_3,
 	};
 	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {};
 
+	return !is_user_namespace() && !syscall(SYS_capget, &header, data) &&
+	       data[0].effective & (1U << CAP_IPC_LOCK);
+}
+
+/* Will the VMM have it? */
+static bool keeps_ipc_lock(char *const vmm_argv[])
+{
 	if (is_user_namespace() || drops_privileges(vmm_argv))
 		return false;
 	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, CAP_IPC_LOCK, 0, 0) == 1)
 		return true;
-	if (geteuid() || syscall(SYS_capget, &header, data))
-		return false;
-	return data[0].effective & (1U << CAP_IPC_LOCK);
+	return !geteuid() && has_ipc_lock();
 }
 
 /* The soft limit becomes the hard one, the hard one what is needed, if we may. */
@@ -148,6 +154,30 @@ static void warn_of_files(char *const argv[], bool holes)
 			    "  no disk's data goes to, add ',holes' to each disk.", copy);
 		free(copy);
 	}
+}
+
+/* Bytes that the module, or others, have pinned for this process. */
+static uint64_t pinned(void)
+{
+	FILE *status = fopen("/proc/self/status", "re");
+	uint64_t kib = 0;
+	char line[128];
+
+	while (status && fgets(line, sizeof(line), status))
+		sscanf(line, "VmPin: %" SCNu64, &kib);
+	if (status)
+		fclose(status);
+	return kib * 1024;
+}
+
+void memlock_get(struct memlock_state *state)
+{
+	struct rlimit limit = { .rlim_cur = RLIM_INFINITY };
+
+	getrlimit(RLIMIT_MEMLOCK, &limit);
+	state->limit = limit.rlim_cur;
+	state->pinned = pinned();
+	state->unlimited = limit.rlim_cur == RLIM_INFINITY || has_ipc_lock();
 }
 
 void memlock_raise(void)

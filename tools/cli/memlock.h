@@ -2,7 +2,19 @@
 #ifndef VPIN_CLI_MEMLOCK_H
 #define VPIN_CLI_MEMLOCK_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
 #include "disk.h"
+
+/* What of this process counts against the limit of locked memory, in bytes. */
+struct memlock_state {
+	bool unlimited;			/* CAP_IPC_LOCK: it does not count */
+	uint64_t limit;
+	uint64_t pinned;
+};
+
+void memlock_get(struct memlock_state *state);
 
 /*
  * Makes room for the pins of a guest with the memory that @vmm_argv asks for

@@ -19,8 +19,6 @@
 #include "tokens.h"
 #include "vmm.h"
 
-#define DISKS_MAX	64
-
 /* A command line of either sub-command. */
 struct job {
 	struct disk disks[DISKS_MAX];
@@ -30,51 +28,14 @@ struct job {
 	char **argv;		/* the program to become */
 };
 
-static const char disk_help[] =
+static const char options_help[] =
 "Options:\n"
 "  --disk PATH[,OPTION...]  serve PATH, a disk image or a block device, as a\n"
 "                           virtio-blk disk; may be given up to 64 times\n"
 "  --node NODE              the module's device node (" VPIN_NODE ")\n"
 "  --dry-run                print the command line, attach nothing, run nothing\n"
 "  --help                   this text\n"
-"\n"
-"Options of a disk:\n"
-"  ro              the guest may only read it; PATH is opened read-only\n"
-"  serial=S        serial number that the guest sees, up to 20 characters (none)\n"
-"  queues=N        request queues, 1 to 64 (1); one a virtual CPU is usual\n"
-"  queue-size=N    largest ring, a power of two, 4 to 1024 (1024); QEMU 10.0 has\n"
-"                  the guest make rings of 1024 in any case, and then fails\n"
-"  workers=N       threads that serve the queues, 1 to queues (as many as queues)\n"
-"  busyloop=US     microseconds that a thread looks for more to do before it\n"
-"                  sleeps, up to 1000000: less delay for more CPU time (none)\n"
-"  poll            poll the block device for what has ended, all the time while\n"
-"                  something is under way; it must have queues for that\n"
-"  nice=N          nice value of the threads, -20 to 19 (as QEMU's is): less than 0\n"
-"                  where they share CPUs with the guest and it must wait for them\n"
-"                  less; takes root or prlimit --nice\n"
-"  buffered        go through the host's page cache: for disks that may be read on\n"
-"                  the host meanwhile, and where data must not change while it is\n"
-"                  written, though guests do that: checksums (btrfs,\n"
-"                  dm-integrity), parity (RAID 5)\n"
-"  write-through   a write is stable when it ends, whatever the guest asks for; by\n"
-"                  default the guest flushes, and may choose\n"
-"  discard=on|off  may the guest give space back? (on); off keeps an image that\n"
-"                  was allocated as a whole that way\n"
-"  logical-block-size=N\n"
-"                  smallest unit of a transfer, in bytes, 512 to 4096 (the disk's\n"
-"                  own): 512 for what was installed on such a disk and now is on\n"
-"                  one with 4096; smaller than the disk's goes through the page cache\n"
-"  physical-block-size=N\n"
-"                  what the guest aligns to, in bytes, up to 4096 and not smaller\n"
-"                  than the logical one (the disk's own)\n"
-"  holes           start although a piece of the guest's memory cannot be pinned,\n"
-"                  such as an NVDIMM in a file on ext4: requests that need it fail\n"
-"  share           others may have PATH at the same time: neither claimed nor\n"
-"                  locked.  For cluster file systems only; any other is destroyed\n"
-"  format=raw      it is a raw image although it begins like one of another format\n"
-"PATH is the disk's alone while it is served: a block device is claimed as mount\n"
-"claims it, and QEMU's image locks are taken.  With 'ro' others may read it too.\n"
-"A comma in PATH or S is written twice.\n";
+"\n";
 
 static const char run_help[] =
 "Usage: vhost-pin run --disk PATH[,OPTION...]... [--dry-run] [--] QEMU ARGS...\n"
@@ -86,7 +47,7 @@ static const char run_help[] =
 "microvm it is a vhost-vdpa-device, which stays.  After device_del, remove-fd with\n"
 "fdset-id 30320 (30321, ...) lets go of the image.\n"
 "\n"
-"%s"
+"%s%s"
 "\n"
 "QEMU must be 8.0 or newer and built with vhost-vdpa.\n"
 "\n"
@@ -111,12 +72,24 @@ static const char exec_help[] =
 "ARGS; {fd} is the first disk's.  The soft limit of locked memory is raised to the\n"
 "hard one.\n"
 "\n"
-"%s"
+"%s%s"
 "\n"
 "Example:\n"
 "  vhost-pin exec --disk disk.img -- qemu-system-x86_64 -M none -nographic \\\n"
 "      -add-fd fd={fd},set=1 -blockdev \\\n"
 "      virtio-blk-vhost-vdpa,node-name=disk,path=/dev/fdset/1,cache.direct=on\n";
+
+static void add_disk(struct job *job, const char *text)
+{
+	struct disk *disk = &job->disks[job->num_disks];
+
+	if (job->num_disks == DISKS_MAX)
+		die(EXIT_USAGE, "more than %d disks", DISKS_MAX);
+	disk_parse(disk, text);
+	if (disk->socket)
+		die(EXIT_USAGE, "--disk: socket=%s: sockets are for 'vhost-pin serve'", disk->socket);
+	job->num_disks++;
+}
 
 static void parse(struct job *job, int argc, char *argv[], const char *help)
 {
@@ -137,9 +110,7 @@ static void parse(struct job *job, int argc, char *argv[], const char *help)
 	while ((option = getopt_long(argc, argv, "+:h", options, NULL)) != -1) {
 		switch (option) {
 		case 'd':
-			if (job->num_disks == DISKS_MAX)
-				die(EXIT_USAGE, "more than %d disks", DISKS_MAX);
-			disk_parse(&job->disks[job->num_disks++], optarg);
+			add_disk(job, optarg);
 			break;
 		case 'n':
 			job->node = optarg;
@@ -148,7 +119,7 @@ static void parse(struct job *job, int argc, char *argv[], const char *help)
 			job->dry_run = true;
 			break;
 		case 'h':
-			printf(help, disk_help);
+			printf(help, options_help, disk_help);
 			exit(EXIT_SUCCESS);
 		case ':':
 			die(EXIT_USAGE, "%s: %s needs a value", name, argv[optind - 1]);

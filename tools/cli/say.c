@@ -7,9 +7,12 @@
 
 static void vsay(const char *fmt, va_list args)
 {
+	/* Threads say one thing after the other. */
+	flockfile(stderr);
 	fputs("vhost-pin: ", stderr);
 	vfprintf(stderr, fmt, args);
 	fputc('\n', stderr);
+	funlockfile(stderr);
 }
 
 void say(const char *fmt, ...)

@@ -58,6 +58,7 @@
 						 * starting: requests that need it
 						 * fail
 						 */
+#define VPIN_ATTACH_LIVE_SETUP	(1ULL << 7)
 #define VPIN_ATTACH_FLAGS	(VPIN_ATTACH_RO | VPIN_ATTACH_BUFFERED | \
 				 VPIN_ATTACH_POLL | VPIN_ATTACH_NICE | \
 				 VPIN_ATTACH_WRITETHROUGH | \
@@ -131,5 +132,13 @@ struct vpin_attach {
  *  ENOMEM	no memory
  */
 #define VPIN_ATTACH		_IO(VPIN_IOC_TYPE, 0x00)
+
+struct vpin_log {
+	__u64 uaddr;
+	__u64 size;
+};
+
+#define VPIN_SET_LOG		_IOW(VPIN_IOC_TYPE, 0x01, struct vpin_log)
+#define VPIN_RESIZE		_IO(VPIN_IOC_TYPE, 0x02)
 
 #endif /* _UAPI_LINUX_VHOST_PIN_H */

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <inttypes.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../cli/say.h"
+#include "control.h"
+#include "serve.h"
+#include "server.h"
+
+/* How long one may take for his line, in milliseconds. */
+#define PATIENCE_MS	10000
+
+static void resize(FILE *answer, const char *socket)
+{
+	struct server *server = serve_find(socket);
+	struct reason why;
+	uint64_t size;
+
+	if (!server)
+		fprintf(answer, "error no disk is served at %s\n", socket);
+	else if (server_resize(server, &size, &why))
+		fprintf(answer, "error %s\n", why.text);
+	else
+		fprintf(answer, "ok %" PRIu64 "\n", size);
+}
+
+static const struct {
+	const char *name;
+	void (*act)(FILE *answer, const char *argument);
+} verbs[] = {
+	{ "resize", resize },
+};
+
+static void act(FILE *answer, char *line)
+{
+	char *argument = strchr(line, ' ');
+	unsigned int i;
+
+	if (argument)
+		*argument++ = '\0';
+	for (i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
+		if (!strcmp(line, verbs[i].name) && argument) {
+			verbs[i].act(answer, argument);
+			return;
+		}
+	}
+	fprintf(answer, "error '%s' is not a request\n", line);
+}
+
+/* A line without its end.  Whether there came one. */
+static bool read_line(int fd, char *line, size_t size)
+{
+	struct pollfd pollfd = { .fd = fd, .events = POLLIN };
+	size_t length = 0;
+	char *end;
+
+	while (length < size - 1 && poll(&pollfd, 1, PATIENCE_MS) == 1) {
+		ssize_t got = read(fd, line + length, size - 1 - length);
+
+		if (got <= 0)
+			return false;
+		length += got;
+		line[length] = '\0';
+		end = strchr(line, '\n');
+		if (end) {
+			*end = '\0';
+			return true;
+		}
+	}
+	return false;
+}
+
+static void *answer(void *arg)
+{
+	int fd = (intptr_t)arg;
+	char line[4096];
+	FILE *stream;
+
+	if (!read_line(fd, line, sizeof(line))) {
+		close(fd);
+		return NULL;
+	}
+	stream = fdopen(fd, "w");
+	if (stream) {
+		act(stream, line);
+		fclose(stream);
+	}
+	return NULL;
+}
+
+/* One who waits for his disk keeps no other. */
+static void *accept_all(void *arg)
+{
+	const struct listener *listener = arg;
+
+	for (;;) {
+		struct pollfd pollfd = { .fd = listener->fd, .events = POLLIN };
+		pthread_t thread;
+		int fd;
+
+		poll(&pollfd, 1, -1);
+		fd = listener_accept(listener);
+		if (fd < 0)
+			continue;
+		if (pthread_create(&thread, NULL, answer, (void *)(intptr_t)fd))
+			close(fd);
+		else
+			pthread_detach(thread);
+	}
+	return NULL;
+}
+
+void control_start(const struct listener *listener)
+{
+	pthread_t thread;
+	int error = pthread_create(&thread, NULL, accept_all, (void *)listener);
+
+	if (error)
+		die(EXIT_FAILURE, "cannot start a thread: %s", strerror(error));
+	pthread_detach(thread);
+}

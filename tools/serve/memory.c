@@ -1,0 +1,344 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
+#include <inttypes.h>
+#include <linux/magic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "../cli/memlock.h"
+#include "memory.h"
+
+#define MIB	((uint64_t)1 << 20)
+
+void memory_init(struct memory *memory, struct device *device, bool holes)
+{
+	memory->device = device;
+	memory->holes = holes;
+	memory->num = 0;
+}
+
+static bool overlap(const struct vhost_user_region *a, const struct vhost_user_region *b)
+{
+	return a->gpa < b->gpa + b->size && b->gpa < a->gpa + a->size;
+}
+
+static int check_region(const struct vhost_user_region *at, struct reason *why)
+{
+	uint64_t last = at->size - 1;
+
+	if (!at->size)
+		return reason_is(why, EINVAL, "a region of no bytes");
+	if (at->gpa + last < at->gpa || at->uaddr + last < at->uaddr ||
+	    at->offset + last < at->offset || at->size >> 48)
+		return reason_is(why, EINVAL, "a region of %#" PRIx64 " bytes at %#" PRIx64 " wraps around",
+				 at->size, at->gpa);
+	return 0;
+}
+
+/* Bytes that offset and length of a mapping must be multiples of. */
+static uint64_t map_unit(int fd)
+{
+	struct statfs fs;
+
+	if (!fstatfs(fd, &fs) && fs.f_type == HUGETLBFS_MAGIC)
+		return fs.f_bsize;
+	return sysconf(_SC_PAGESIZE);
+}
+
+static int check_file(const struct vhost_user_region *at, int fd, struct stat *st,
+		      struct reason *why)
+{
+	if (fd < 0)
+		return reason_is(why, EBADF, "the region at %#" PRIx64 " comes without a descriptor",
+				 at->gpa);
+	if (fstat(fd, st))
+		return reason_errno(why, errno);
+	if (S_ISCHR(st->st_mode))	/* device DAX has no size */
+		return 0;
+	if (!S_ISREG(st->st_mode))
+		return reason_is(why, ENODEV, "the descriptor of the region at %#" PRIx64 " is no file",
+				 at->gpa);
+	if (at->offset + at->size > (uint64_t)st->st_size)
+		return reason_is(why, EINVAL,
+				 "the region at %#" PRIx64 " ends at %#" PRIx64 ", beyond its file's end at %#" PRIx64,
+				 at->gpa, at->offset + at->size, (uint64_t)st->st_size);
+	return 0;
+}
+
+static int map(struct region *region, const struct vhost_user_region *at, int fd,
+	       struct reason *why)
+{
+	struct stat st;
+	uint64_t skip;
+	int ret;
+
+	ret = check_file(at, fd, &st, why);
+	if (ret)
+		return ret;
+	skip = at->offset % map_unit(fd);
+	*region = (struct region){
+		.at = *at,
+		.dev = st.st_dev,
+		.inode = st.st_ino,
+		.map_size = at->size + skip,
+	};
+	/* The kernel rounds a length up when it maps, but not when it unmaps. */
+	region->map_size += -region->map_size % map_unit(fd);
+	region->map = mmap(NULL, region->map_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
+			   at->offset - skip);
+	if (region->map == MAP_FAILED)
+		return reason_is(why, errno, "cannot map the region at %#" PRIx64 ": %s%s", at->gpa,
+				 strerror(errno), errno == EACCES ? " (it must be writable)" : "");
+	madvise(region->map, region->map_size, MADV_DONTDUMP);
+	region->start = region->map + skip;
+	return 0;
+}
+
+static void unmap(struct region *region)
+{
+	munmap(region->map, region->map_size);
+}
+
+/* Why the module did not pin a region, which says no more than that. */
+static int pin_error(const struct vhost_user_region *at, int error, struct reason *why)
+{
+	struct memlock_state state;
+
+	memlock_get(&state);
+	if (error == EFAULT && !state.unlimited && state.pinned + at->size > state.limit)
+		return reason_is(why, ENOMEM,
+				 "the limit of locked memory (ulimit -l, RLIMIT_MEMLOCK) is %" PRIu64 " MiB, %" PRIu64 " MiB too low: %" PRIu64 " MiB are pinned, and the region at %#" PRIx64 " has %" PRIu64,
+				 state.limit / MIB,
+				 (state.pinned + at->size - state.limit + MIB - 1) / MIB,
+				 state.pinned / MIB, at->gpa, at->size / MIB);
+	if (error == EFAULT)
+		return reason_is(why, EFAULT,
+				 "the %" PRIu64 " MiB at %#" PRIx64 " cannot be pinned: memory must be a memfd, or a file of tmpfs or hugetlbfs; dmesg has more",
+				 at->size / MIB, at->gpa);
+	return reason_is(why, error, "cannot pin the region at %#" PRIx64 ": %s", at->gpa,
+			 strerror(error));
+}
+
+/* What could not be pinned is not there, unless the disk may do without. */
+static int pin(struct memory *memory, struct region *region, struct reason *why)
+{
+	const struct vhost_user_region *at = &region->at;
+	int ret = device_map(memory->device, at->gpa, at->size, region->start);
+
+	if (!ret || (ret == -EFAULT && memory->holes))
+		return 0;
+	/* The module remembers a failure until the place is unmapped. */
+	device_unmap(memory->device, at->gpa, at->size);
+	return pin_error(at, -ret, why);
+}
+
+int memory_add(struct memory *memory, const struct vhost_user_region *at, int fd,
+	       struct reason *why)
+{
+	struct region *region = &memory->regions[memory->num];
+	unsigned int i;
+	int ret;
+
+	ret = check_region(at, why);
+	if (ret)
+		return ret;
+	if (memory->num == MEMORY_SLOTS)
+		return reason_is(why, ENOSPC, "more than %d regions", MEMORY_SLOTS);
+	for (i = 0; i < memory->num; i++) {
+		if (overlap(at, &memory->regions[i].at))
+			return reason_is(why, EEXIST,
+					 "the region at %#" PRIx64 " overlaps that at %#" PRIx64,
+					 at->gpa, memory->regions[i].at.gpa);
+	}
+	ret = map(region, at, fd, why);
+	if (ret)
+		return ret;
+	ret = pin(memory, region, why);
+	if (ret)
+		unmap(region);
+	else
+		memory->num++;
+	return ret;
+}
+
+int memory_remove(struct memory *memory, const struct vhost_user_region *at,
+		  struct reason *why)
+{
+	unsigned int i;
+	int ret;
+
+	for (i = 0; i < memory->num; i++) {
+		struct region *region = &memory->regions[i];
+
+		if (region->at.gpa != at->gpa || region->at.size != at->size ||
+		    region->at.uaddr != at->uaddr)
+			continue;
+		ret = device_unmap(memory->device, at->gpa, at->size);
+		if (ret)
+			return reason_errno(why, -ret);
+		unmap(region);
+		*region = memory->regions[--memory->num];
+		return 0;
+	}
+	return reason_is(why, ENOENT, "there is no region of %#" PRIx64 " bytes at %#" PRIx64,
+			 at->size, at->gpa);
+}
+
+static struct region *find_same(struct memory *memory, const struct vhost_user_region *at,
+				int fd)
+{
+	struct stat st;
+	unsigned int i;
+
+	if (fstat(fd, &st))
+		return NULL;
+	for (i = 0; i < memory->num; i++) {
+		struct region *region = &memory->regions[i];
+
+		if (region->dev == st.st_dev && region->inode == st.st_ino &&
+		    region->at.offset == at->offset && region->at.gpa == at->gpa &&
+		    region->at.size == at->size)
+			return region;
+	}
+	return NULL;
+}
+
+/* Fills @next with the table to be, mapped, and marks what of it is there. */
+static int prepare(struct memory *memory, struct region *next,
+		   const struct vhost_user_region *at, const int *fds, unsigned int num,
+		   struct reason *why)
+{
+	struct region *same;
+	unsigned int i, j;
+	int ret = 0;
+
+	for (i = 0; i < memory->num; i++)
+		memory->regions[i].kept = false;
+	for (i = 0; i < num; i++) {
+		ret = check_region(&at[i], why);
+		for (j = 0; !ret && j < i; j++) {
+			if (overlap(&at[i], &at[j]))
+				ret = reason_is(why, EEXIST,
+						"the regions at %#" PRIx64 " and %#" PRIx64 " overlap",
+						at[j].gpa, at[i].gpa);
+		}
+		if (ret)
+			break;
+		same = find_same(memory, &at[i], fds[i]);
+		if (same) {
+			same->kept = true;
+			next[i] = *same;
+			next[i].at.uaddr = at[i].uaddr;
+			continue;
+		}
+		ret = map(&next[i], &at[i], fds[i], why);
+		if (ret)
+			break;
+	}
+	while (ret && i--) {
+		if (!next[i].kept)
+			unmap(&next[i]);
+	}
+	return ret;
+}
+
+/* Within a batch.  Of @next those stay, from the first on, that are pinned. */
+static int change(struct memory *memory, struct region *next, unsigned int *num,
+		  struct reason *why)
+{
+	unsigned int i, left = 0;
+	int ret = 0;
+
+	for (i = 0; i < memory->num; i++) {
+		struct region *region = &memory->regions[i];
+
+		if (!region->kept)
+			device_unmap(memory->device, region->at.gpa, region->at.size);
+	}
+	for (i = 0; i < *num; i++) {
+		int error = next[i].kept ? 0 : pin(memory, &next[i], why);
+
+		if (error) {
+			ret = error;
+			unmap(&next[i]);
+		} else {
+			next[left++] = next[i];
+		}
+	}
+	*num = left;
+	return ret;
+}
+
+int memory_set(struct memory *memory, const struct vhost_user_region *at, const int *fds,
+	       unsigned int num, struct reason *why)
+{
+	struct region next[VHOST_USER_TABLE_MAX];
+	unsigned int i;
+	int ret, error;
+
+	ret = prepare(memory, next, at, fds, num, why);
+	if (ret)
+		return ret;
+	device_batch_begin(memory->device);
+	ret = change(memory, next, &num, why);
+	error = device_batch_end(memory->device);
+	if (error && !ret)
+		ret = reason_is(why, -error, "cannot change memory: %s", strerror(-error));
+
+	for (i = 0; i < memory->num; i++) {
+		if (!memory->regions[i].kept)
+			unmap(&memory->regions[i]);
+	}
+	memcpy(memory->regions, next, num * sizeof(*next));
+	memory->num = num;
+	return ret;
+}
+
+void memory_clear(struct memory *memory)
+{
+	device_unmap(memory->device, 0, UINT64_MAX);
+	while (memory->num)
+		unmap(&memory->regions[--memory->num]);
+}
+
+bool memory_translate(const struct memory *memory, uint64_t uaddr, uint64_t size,
+		      uint64_t *gpa)
+{
+	unsigned int i;
+
+	for (i = 0; i < memory->num; i++) {
+		const struct vhost_user_region *at = &memory->regions[i].at;
+
+		if (uaddr < at->uaddr || uaddr - at->uaddr >= at->size ||
+		    size > at->size - (uaddr - at->uaddr))
+			continue;
+		*gpa = at->gpa + (uaddr - at->uaddr);
+		return true;
+	}
+	return false;
+}
+
+int memory_read(const struct memory *memory, uint64_t gpa, void *to, size_t size)
+{
+	unsigned int i;
+
+	for (i = 0; i < memory->num; i++) {
+		const struct region *region = &memory->regions[i];
+		const uint64_t offset = gpa - region->at.gpa;
+		struct iovec local = { .iov_base = to, .iov_len = size };
+		struct iovec remote = { .iov_base = region->start + offset, .iov_len = size };
+
+		if (gpa < region->at.gpa || offset >= region->at.size ||
+		    size > region->at.size - offset)
+			continue;
+		if (process_vm_readv(getpid(), &local, 1, &remote, 1, 0) == (ssize_t)size)
+			return 0;
+		return errno ? -errno : -EFAULT;
+	}
+	return -EFAULT;
+}

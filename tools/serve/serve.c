@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * `vhost-pin serve`: offers disks to VMMs that speak vhost-user.  It tells the
+ * module where memory, rings and eventfds are, and has no part in what goes
+ * through them.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "../cli/disk.h"
+#include "../cli/memlock.h"
+#include "../cli/node.h"
+#include "../cli/say.h"
+#include "control.h"
+#include "notify.h"
+#include "serve.h"
+#include "server.h"
+
+/* Most open files that we make room for: the table of them takes memory. */
+#define FILES_MAX	16384
+
+static struct server servers[DISKS_MAX];
+static unsigned int num_servers;
+static struct listener control;
+
+static const char help[] =
+"Usage: vhost-pin serve --disk PATH[,OPTION...],socket=SOCKET... [--control PATH]\n"
+"\n"
+"Serves each disk to a VMM that speaks vhost-user (vhost-user-blk) and connects to\n"
+"SOCKET: QEMU, libvirt, Cloud Hypervisor, Firecracker, libblkio.  A disk is one\n"
+"VMM's at a time; when that ends or restarts, the next may connect.\n"
+"\n"
+"Options:\n"
+"  --disk PATH[,OPTION...],socket=SOCKET\n"
+"                  serve PATH, a disk image or a block device, at SOCKET; may be\n"
+"                  given up to 64 times\n"
+"  --control PATH  take requests at the socket PATH: see 'vhost-pin resize'\n"
+"  --node NODE     the module's device node (" VPIN_NODE ")\n"
+"  --help          this text\n"
+"\n"
+"%s"
+"A disk has 64 queues here unless 'queues' says less: VMMs ask for one a virtual CPU.\n"
+"\n"
+"SOCKET is the path of a UNIX socket, which is made, or the name or path of one\n"
+"that is inherited by LISTEN_FDS.  Who may connect has the disk: see to the\n"
+"permissions of its directory.\n"
+"\n"
+"The guest's memory must be shared: memfd, tmpfs or hugetlbfs.  All of it is pinned\n"
+"and counts against RLIMIT_MEMLOCK of this process, once for each disk, unless\n"
+"that has CAP_IPC_LOCK.\n"
+"\n"
+"SIGTERM ends it, when the requests have ended that are under way.\n"
+"\n"
+"Example:\n"
+"  vhost-pin serve --disk /dev/vg0/guest,socket=/run/guest.sock &\n"
+"  qemu-system-x86_64 -accel kvm -m 4G -nographic \\\n"
+"      -object memory-backend-memfd,id=ram,size=4G -machine q35,memory-backend=ram \\\n"
+"      -chardev socket,id=disk,path=/run/guest.sock,reconnect-ms=1000 \\\n"
+"      -device vhost-user-blk-pci,chardev=disk\n";
+
+static void add_disk(const char *text)
+{
+	struct disk *disk = &servers[num_servers].disk;
+
+	if (num_servers == DISKS_MAX)
+		die(EXIT_USAGE, "more than %d disks", DISKS_MAX);
+	disk_parse(disk, text);
+	if (!disk->socket)
+		die(EXIT_USAGE, "--disk: where shall %s be served?  Add ',socket=PATH'.", disk->path);
+	/* VMMs ask for one a virtual CPU; those that never run cost next to nothing. */
+	if (!disk->queues)
+		disk->queues = VPIN_QUEUES_MAX;
+	num_servers++;
+}
+
+static const char *parse(int argc, char *argv[])
+{
+	static const struct option options[] = {
+		{ "disk",	required_argument,	NULL, 'd' },
+		{ "control",	required_argument,	NULL, 'c' },
+		{ "node",	required_argument,	NULL, 'n' },
+		{ "help",	no_argument,		NULL, 'h' },
+		{ }
+	};
+	const char *node = VPIN_NODE;
+	int option;
+
+	opterr = 0;
+	while ((option = getopt_long(argc, argv, "+:h", options, NULL)) != -1) {
+		switch (option) {
+		case 'd':
+			add_disk(optarg);
+			break;
+		case 'c':
+			control.name = optarg;
+			break;
+		case 'n':
+			node = optarg;
+			break;
+		case 'h':
+			printf(help, disk_help);
+			exit(EXIT_SUCCESS);
+		case ':':
+			die(EXIT_USAGE, "serve: %s needs a value", argv[optind - 1]);
+		default:
+			die(EXIT_USAGE, "serve: there is no option %s\n"
+			    "  See 'vhost-pin serve --help'.", argv[optind - 1]);
+		}
+	}
+	if (argv[optind])
+		die(EXIT_USAGE, "serve: what is '%s'?\n"
+		    "  See 'vhost-pin serve --help'.", argv[optind]);
+	if (!num_servers)
+		die(EXIT_USAGE, "serve: which disk?  Give at least one --disk PATH,socket=SOCKET.\n"
+		    "  See 'vhost-pin serve --help'.");
+	return node;
+}
+
+/* A disk may have an eventfd for each of its queues. */
+static void raise_files(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur >= FILES_MAX)
+		return;
+	limit.rlim_cur = limit.rlim_max < FILES_MAX ? limit.rlim_max : FILES_MAX;
+	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+static void wait_for_the_end(void)
+{
+	sigset_t ends;
+	int signal;
+
+	sigemptyset(&ends);
+	sigaddset(&ends, SIGTERM);
+	sigaddset(&ends, SIGINT);
+	sigwait(&ends, &signal);
+}
+
+/* Threads inherit it: only who waits for them gets these signals. */
+static void block_signals(void)
+{
+	sigset_t ends;
+
+	sigemptyset(&ends);
+	sigaddset(&ends, SIGTERM);
+	sigaddset(&ends, SIGINT);
+	sigprocmask(SIG_BLOCK, &ends, NULL);
+	signal(SIGHUP, SIG_IGN);
+	signal(SIGPIPE, SIG_IGN);
+}
+
+struct server *serve_find(const char *socket)
+{
+	unsigned int i;
+
+	for (i = 0; i < num_servers; i++) {
+		if (!strcmp(servers[i].disk.socket, socket))
+			return &servers[i];
+	}
+	return NULL;
+}
+
+int serve_main(int argc, char *argv[])
+{
+	const char *node = parse(argc, argv);
+	unsigned int i;
+
+	block_signals();
+	memlock_raise();
+	raise_files();
+	for (i = 0; i < num_servers; i++)
+		server_open(&servers[i], node);
+	if (control.name)
+		listener_open(&control, control.name);
+	listener_check_inherited();
+	for (i = 0; i < num_servers; i++)
+		server_start(&servers[i]);
+	if (control.name)
+		control_start(&control);
+
+	notify("READY=1");
+	wait_for_the_end();
+	notify("STOPPING=1");
+	for (i = 0; i < num_servers; i++)
+		listener_unlink(&servers[i].listener);
+	listener_unlink(&control);
+	/*
+	 * What drains the disks is the end of the process, when the kernel closes the
+	 * devices: it waits for what was taken, but for no disk for ever, and for no
+	 * thread of ours that waits for one.
+	 */
+	return EXIT_SUCCESS;
+}

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <endian.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <linux/virtio_blk.h>
+
+#include "server.h"
+
+#define SECTOR	512
+
+/* How long a server waits when it can have no more descriptors, in milliseconds. */
+#define PATIENCE_MS	100
+
+/*
+ * The device's file gets a higher number than any connection will have: when the
+ * process ends the kernel lets go of high numbers first, so that who sees his
+ * connection end finds everything done that was taken.
+ */
+static int move_up(int fd)
+{
+	struct rlimit limit;
+	int high;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit))
+		return fd;
+	high = fcntl(fd, F_DUPFD_CLOEXEC, (int)limit.rlim_cur - DISKS_MAX);
+	if (high < 0)
+		die(EXIT_FAILURE, "cannot have %d open files: %s\n"
+		    "  See 'ulimit -n'.", (int)limit.rlim_cur, strerror(errno));
+	close(fd);
+	return high;
+}
+
+void server_open(struct server *server, const char *node)
+{
+	struct disk *disk = &server->disk;
+	int ret;
+
+	disk_attach(disk, node);
+	disk->fd = move_up(disk->fd);
+	ret = device_init(&server->device, disk->fd);
+	if (ret)
+		die(EXIT_FAILURE, "cannot serve %s: %s%s", disk->path, strerror(-ret),
+		    ret == -EAGAIN ? "\n  You may have no more threads: see 'ulimit -u'." : "");
+	report_init(&server->report, disk->path);
+	session_init(&server->session, &server->device, disk->holes, &server->report);
+	listener_open(&server->listener, disk->socket);
+}
+
+static void accept_one(struct server *server)
+{
+	int socket = listener_accept(&server->listener);
+
+	if (socket == -EMFILE || socket == -ENFILE) {
+		report(&server->report, "no front-end is let in: %s", strerror(-socket));
+		usleep(PATIENCE_MS * 1000);
+	}
+	if (socket < 0)
+		return;
+	if (server->session.socket < 0) {
+		session_begin(&server->session, socket);
+		return;
+	}
+	report(&server->report, "another front-end was refused: one is there");
+	close(socket);
+}
+
+static void *serve(void *arg)
+{
+	struct server *server = arg;
+	struct session *session = &server->session;
+
+	for (;;) {
+		struct pollfd fds[] = {
+			{ .fd = server->device.config_call, .events = POLLIN },
+			{ .fd = session->socket, .events = POLLIN },
+			{ .fd = server->listener.fd, .events = POLLIN },
+		};
+
+		if (poll(fds, 3, -1) < 0)
+			continue;
+		if (fds[0].revents)
+			session_config_changed(session);
+		if (fds[1].revents)
+			session_receive(session);
+		if (fds[2].revents)
+			accept_one(server);
+	}
+	return NULL;
+}
+
+void server_start(struct server *server)
+{
+	pthread_t thread;
+	int error = pthread_create(&thread, NULL, serve, server);
+
+	if (error)
+		die(EXIT_FAILURE, "cannot start a thread: %s", strerror(error));
+	pthread_detach(thread);
+}
+
+int server_resize(struct server *server, uint64_t *size, struct reason *why)
+{
+	uint64_t sectors;
+	int ret = device_resize(&server->device) ?:
+		  device_get_config(&server->device,
+				    offsetof(struct virtio_blk_config, capacity),
+				    sizeof(sectors), &sectors);
+
+	if (ret)
+		return reason_is(why, -ret, "the size of %s cannot be changed: %s",
+				 server->disk.path, strerror(-ret));
+	*size = le64toh(sectors) * SECTOR;
+	return 0;
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The server of one disk: a thread of its own, since what it asks of the disk may
+ * take as long as the disk does, and must not keep others.
+ */
+#ifndef VPIN_SERVE_SERVER_H
+#define VPIN_SERVE_SERVER_H
+
+#include "../cli/disk.h"
+#include "device.h"
+#include "listen.h"
+#include "report.h"
+#include "session.h"
+
+struct server {
+	struct disk disk;
+	struct device device;
+	struct listener listener;
+	struct report report;
+	struct session session;
+};
+
+/* Attaches the disk to a device from @node and listens, or exits with a message. */
+void server_open(struct server *server, const char *node);
+
+/* Serves one front-end after the other until the process ends. */
+void server_start(struct server *server);
+
+/* Has the disk's size read again, in bytes: 0, or a negative errno with a reason. */
+int server_resize(struct server *server, uint64_t *size, struct reason *why);
+
+#endif
