@@ -124,12 +124,12 @@ class Guest:
             self.control = Qmp(self.path)
         return self.control.run(command, **arguments)
 
-    def off(self):
-        """Has the guest power off; QEMU must end well and say nothing."""
+    def off(self, quiet=True):
+        """Has the guest power off; QEMU must end well and, if quiet, say nothing."""
         self.send("off")
-        self.finish()
+        self.finish(quiet)
 
-    def finish(self, timeout=60 * PATIENCE):
+    def finish(self, quiet=True, timeout=60 * PATIENCE):
         for _ in self.lines(timeout):
             pass
         try:
@@ -137,7 +137,7 @@ class Guest:
         except subprocess.TimeoutExpired:
             self.kill()
             raise GuestError(f"QEMU still runs after {timeout} s") from None
-        if status or self.stderr():
+        if status or (quiet and self.stderr()):
             raise GuestError(f"QEMU ended with {status}, and said: {self.stderr()}")
 
     def kill(self):

@@ -74,7 +74,8 @@ class Server:
         if self.process.poll() is not None:
             return
         if kind:
-            print(f"# {self.tag} said: {self.said()}")
+            for line in self.said().splitlines()[-12:]:
+                print(f"# {self.tag} said: {line}", flush=True)
             self.kill()
         else:
             self.stop()

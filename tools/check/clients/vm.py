@@ -2,6 +2,7 @@
 """A guest whose disks come by vhost-user, what works in it, and the file that
 its memory is."""
 
+import contextlib
 import os
 import re
 import time
@@ -119,14 +120,26 @@ class Vm(Guest):
                                for name in names), timeout,
                    f"no progress: {before} before, {self.beats} now")
 
-    def expect_beats(self):
-        """What has come on the console since."""
+    def complaints(self, expected):
+        """Nothing but that may be in what QEMU said."""
+        if bad := [line for line in self.stderr().splitlines() if not re.search(expected, line)]:
+            raise GuestError("QEMU said: " + "; ".join(bad[:5]))
+
+    # The end
+
+    def rest(self):
+        """What was begun on the console and has no end yet."""
         self.listen(0.01)
+        return self.pending
+
+    def forget(self):
+        """Gives the memory back."""
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self.ram)
 
     def __exit__(self, *rest):
         super().__exit__(*rest)
-        if os.path.exists(self.ram):
-            os.unlink(self.ram)
+        self.forget()
 
 
 def differing(one, other):
