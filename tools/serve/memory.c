@@ -325,20 +325,21 @@ bool memory_translate(const struct memory *memory, uint64_t uaddr, uint64_t size
 
 int memory_read(const struct memory *memory, uint64_t gpa, void *to, size_t size)
 {
+	struct iovec local = { .iov_base = to, .iov_len = size };
+	struct iovec remote = { .iov_len = size };
 	unsigned int i;
 
 	for (i = 0; i < memory->num; i++) {
 		const struct region *region = &memory->regions[i];
-		const uint64_t offset = gpa - region->at.gpa;
-		struct iovec local = { .iov_base = to, .iov_len = size };
-		struct iovec remote = { .iov_base = region->start + offset, .iov_len = size };
+		uint64_t offset = gpa - region->at.gpa;
 
 		if (gpa < region->at.gpa || offset >= region->at.size ||
 		    size > region->at.size - offset)
 			continue;
-		if (process_vm_readv(getpid(), &local, 1, &remote, 1, 0) == (ssize_t)size)
-			return 0;
-		return errno ? -errno : -EFAULT;
+		remote.iov_base = region->start + offset;
+		errno = EFAULT;		/* for what is read in part */
+		return process_vm_readv(getpid(), &local, 1, &remote, 1, 0) == (ssize_t)size ?
+		       0 : -errno;
 	}
 	return -EFAULT;
 }

@@ -23,7 +23,7 @@ int message_take_fd(struct message *message, unsigned int i)
 	return fd;
 }
 
-void message_clear(struct message *message)
+void message_close_fds(struct message *message)
 {
 	unsigned int i;
 
@@ -31,6 +31,12 @@ void message_clear(struct message *message)
 		if (message->fds[i] >= 0)
 			close(message->fds[i]);
 	}
+	message->num_fds = 0;
+}
+
+void message_clear(struct message *message)
+{
+	message_close_fds(message);
 	message_init(message);
 }
 

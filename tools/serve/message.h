@@ -35,7 +35,10 @@ int message_receive(struct message *message, int socket, struct reason *why);
 /* Descriptor @i, whose owner the caller now is; -1 if there is none. */
 int message_take_fd(struct message *message, unsigned int i);
 
-/* Forgets the message and closes the descriptors that nobody took. */
+/* Closes the descriptors that nobody took. */
+void message_close_fds(struct message *message);
+
+/* Forgets the message, and its descriptors as above. */
 void message_clear(struct message *message);
 
 /*

@@ -505,6 +505,7 @@ static bool dispatch(struct session *session)
 	int ret;
 
 	ret = handle(session, handler, &why);
+	message_close_fds(message);
 	if (ret < 0 && handler)
 		report(session->report, "%s was refused: %s", handler->name, why.text);
 	else if (ret < 0)
