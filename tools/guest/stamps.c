@@ -35,8 +35,12 @@
 #define BEAT_MS		200
 
 static const char help[] =
-"Usage: stamps run [-t THREADS] [-m MIB] FILE	requests at once; memory of their buffers\n"
-"       stamps check FILE\n";
+"Usage: stamps run [-t THREADS] [-m MIB] [-p PASSES] FILE\n"
+"       stamps check FILE\n"
+"\n"
+"run    works on it until SIGTERM, or until each buffer was used PASSES times, with\n"
+"       THREADS requests at once and MIB of memory for their buffers\n"
+"check  reads it\n";
 
 /* Memory for one request, and what it must still hold from the last. */
 struct slot {
@@ -48,12 +52,13 @@ static struct {
 	const char *path, *name;
 	int fd;
 	uint32_t blocks;
-	unsigned long threads, mib;
+	unsigned long threads, mib, passes;
 	uint32_t *seq;		/* of each block what was acknowledged last */
 	bool *busy;		/* blocks of requests under way */
 	pthread_mutex_t lock;	/* the two above, and the four below */
 	unsigned long done;
 	uint64_t last_ms, gap_ms;
+	unsigned long working;	/* threads */
 	bool stop;
 } load = {
 	.threads = 8, .mib = 8, .lock = PTHREAD_MUTEX_INITIALIZER,
@@ -245,7 +250,7 @@ static void request(struct slot *slot, uint8_t *memory, unsigned int *random)
 	uint32_t i;
 
 	do {
-		slot->count = 1 + rand_r(random) % RUN;
+		slot->count = load.passes ? RUN : 1 + rand_r(random) % RUN;
 		slot->block = rand_r(random) % (range - slot->count + 1);
 	} while (!claim(slot->block, slot->count, slot->seq));
 
@@ -279,20 +284,23 @@ static void *work(void *argument)
 	if (!slot || memory == MAP_FAILED)
 		die("no memory");
 	for (turn = 1; !__atomic_load_n(&load.stop, __ATOMIC_RELAXED); turn++) {
-		size_t i = rand_r(&random) % slots;
+		size_t i = load.passes ? turn % slots : rand_r(&random) % slots;
 		uint8_t *here = memory + i * RUN * BLOCK;
 
 		if (!still_holds(&slot[i], here))
 			_exit(EXIT_FAILURE);
 		/* Other pages than last time, now and then. */
-		if (!(rand_r(&random) & 3))
+		if (!load.passes && !(rand_r(&random) & 3))
 			madvise(here, RUN * BLOCK, MADV_DONTNEED);
 		request(&slot[i], here, &random);
 		if (!(turn % SYNC_EVERY) && fdatasync(load.fd))
 			die("cannot flush: %s", strerror(errno));
+		if (turn == load.passes * slots)
+			break;
 	}
 	munmap(memory, size);
 	free(slot);
+	__atomic_sub_fetch(&load.working, 1, __ATOMIC_RELAXED);
 	return NULL;
 }
 
@@ -315,10 +323,11 @@ static int run(void)
 	if (!read_all(false, "at the start"))
 		return EXIT_FAILURE;
 	load.last_ms = now_ms();
+	load.working = load.threads;
 	for (i = 0; i < load.threads; i++)
 		if (pthread_create(&threads[i], NULL, work, (void *)i))
 			die("no thread");
-	while (!__atomic_load_n(&load.stop, __ATOMIC_RELAXED)) {
+	while (__atomic_load_n(&load.working, __ATOMIC_RELAXED)) {
 		usleep(BEAT_MS * 1000);
 		pthread_mutex_lock(&load.lock);
 		printf("guest: beat %s %lu %llu\n", load.name, load.done,
@@ -350,11 +359,13 @@ int main(int argc, char *argv[])
 	int option;
 
 	optind = 2;
-	while ((option = getopt(argc, argv, "t:m:")) != -1) {
+	while ((option = getopt(argc, argv, "t:m:p:")) != -1) {
 		if (option == 't')
 			load.threads = strtoul(optarg, NULL, 0);
 		else if (option == 'm')
 			load.mib = strtoul(optarg, NULL, 0);
+		else if (option == 'p')
+			load.passes = strtoul(optarg, NULL, 0);
 		else
 			break;
 	}

@@ -33,10 +33,12 @@ class Vm(Guest):
     def command(self, disks, mem):
         command = [*self.qemu_command, "-m", mem, "-object",
                    f"memory-backend-file,id=ram,mem-path={self.ram},size={mem},share=on"]
+        if self.machine.startswith("q35"):
+            # One more, for what is not a disk.
+            for number in range(len(disks) + 1):
+                command += ["-device", f"pcie-root-port,id=port{number},chassis={number}"]
         for number, socket in enumerate(disks):
-            name, port = f"disk{number}", f"port{number}"
-            if self.machine.startswith("q35"):
-                command += ["-device", f"pcie-root-port,id={port},chassis={number}"]
+            name = f"disk{number}"
             if socket:
                 command += ["-chardev", f"socket,id={name},path={socket},{self.reconnect}",
                             "-device", ",".join(f"{key}={value}" for key, value in

@@ -35,7 +35,6 @@ enum Order {
 
 /// A connection, and what was agreed on.
 struct Session {
-    order: Order,
     frontend: Frontend,
     socket: UnixStream,
     features: u64,
@@ -72,7 +71,7 @@ impl Session {
             return Err("no queues".into());
         }
         let features = user | VERSION_1 | (offered & FLUSH);
-        Ok(Session { order, frontend, socket, features, protocol })
+        Ok(Session { frontend, socket, features, protocol })
     }
 
     /// Of the config space.
@@ -178,7 +177,7 @@ fn run(order: Order, path: &str, size: u64) -> Result<()> {
 
         session.frontend.set_vring_enable(0, false)?;
         let base = session.frontend.get_vring_base(0)?;
-        if base != ring.avail().into() {
+        if base != u32::from(ring.avail()) {
             return Err(format!("base {base}, not {}", ring.avail()).into());
         }
         ring.reset();
