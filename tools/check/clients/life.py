@@ -7,6 +7,7 @@ import os
 
 import disks
 from guest import GuestError
+from qemus import OURS
 from server import Serve
 from tap import note
 from vm import PAGE, Vm, differing
@@ -51,7 +52,8 @@ class Host:
 class Life:
     """A guest, the host on which it is, and how it gets to another."""
 
-    def __init__(self, kind, machine="q35", mem=256, queues=1, shared=False, options=()):
+    def __init__(self, kind, machine="q35", mem=256, queues=1, shared=False, options=(),
+                 qemu=OURS):
         self.kind, self.type, self.mem, self.queues = kind, machine, mem, queues
         self.shared, self.options = shared, options
         self.images = {"boot": disks.boot_disk(), "data": disks.blank("data", 32),
@@ -59,12 +61,11 @@ class Life:
         self.moves = self.pages = 0
         self.left = []          # hosts and VMs that were made for a move
         self.host = Host(kind, self.images, queues, shared)
-        self.vm = self.machine(self.host)
+        self.vm = self.machine(qemu, self.host)
 
-    def machine(self, host, *more):
-        return Vm([host.socket("boot"), host.socket("data"), None], machine=self.type,
-                  mem=self.mem, queues=self.queues, options=[*self.options, *more],
-                  prefix=f"# {self.type}| ")
+    def machine(self, qemu, host, *more):
+        return Vm([host.socket("boot"), host.socket("data"), None], qemu, self.type,
+                  self.mem, self.queues, [*self.options, *more], f"# {self.type}| ")
 
     def begin(self, tap):
         with tap.test(f"{self.type}: a guest boots from a vhost-user disk"):
@@ -92,11 +93,11 @@ class Life:
 
     # Live migration
 
-    def set_out(self, kind, bandwidth=BANDWIDTH):
+    def set_out(self, kind, qemu, bandwidth=BANDWIDTH):
         """The other host and its QEMU; the guest is on its way there."""
         host = Host(kind, self.images, self.queues, shared=True)
         self.left.append(host)
-        vm = self.machine(host, "-S", "-incoming", "defer")
+        vm = self.machine(qemu, host, "-S", "-incoming", "defer")
         self.left.append(vm)
         way = f"unix:/tmp/way.{os.getpid()}.{self.moves}"
         vm.qmp("migrate-incoming", uri=way)
@@ -104,9 +105,9 @@ class Life:
         self.vm.qmp("migrate", uri=way)
         return host, vm
 
-    def move(self, kind):
+    def move(self, kind, qemu=OURS):
         """To another host; what QEMU says of it, in milliseconds and bytes."""
-        host, vm = self.set_out(kind)
+        host, vm = self.set_out(kind, qemu)
         self.arrived(self.vm)
         self.arrived(vm)
         info = self.vm.qmp("query-migrate")
@@ -124,7 +125,7 @@ class Life:
 
     def stay(self, kind):
         """It sets out, turns back half-way, and goes on where it was."""
-        host, vm = self.set_out(kind, bandwidth=16 << 20)
+        host, vm = self.set_out(kind, OURS, bandwidth=16 << 20)
         self.vm.listen(1)
         self.vm.qmp("migrate_cancel")
         self.arrived(self.vm, "cancelled")

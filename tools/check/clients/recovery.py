@@ -21,18 +21,23 @@ OTHER = "/lab/other/vhost_pin.ko"
 def run(tap, life, quick):
     if life.kind is not Serve:
         return                  # the others do not promise it
-    seed = random.randrange(1 << 32)
-    chance = random.Random(seed)
-    note(f"seed {seed}")
+    numbers = chance()
     with tap.test("recovery: programs are read from the root disk meanwhile"):
         life.vm.run("programs")
         programs_go_on(life)
     with tap.test(f"recovery: servers killed {KILLS[quick]} times") as tell:
-        tell(summary([killed(life, chance) for _ in range(KILLS[quick])]))
+        tell(summary([killed(life, numbers) for _ in range(KILLS[quick])]))
         programs_go_on(life)
     with tap.test(f"recovery: the module replaced {REPLACED[quick]} times") as tell:
         tell(summary([replaced(life, turn) for turn in range(REPLACED[quick])]))
         programs_go_on(life)
+
+
+def chance():
+    """Numbers that can be had again."""
+    seed = random.randrange(1 << 32)
+    note(f"seed {seed}")
+    return random.Random(seed)
 
 
 def programs_go_on(life):
@@ -45,11 +50,11 @@ def summary(times):
             f" {max(times) * 1000:.0f} ms at most")
 
 
-def killed(life, chance):
+def killed(life, numbers):
     """One of them, or all, at a random moment."""
     servers = [life.host.servers[name] for name in ("boot", "data")]
-    victims = chance.choice([*([server] for server in servers), servers])
-    life.vm.listen(chance.uniform(0, 0.3))
+    victims = numbers.choice([*([server] for server in servers), servers])
+    life.vm.listen(numbers.uniform(0, 0.3))
     start = time.monotonic()
     for server in victims:
         server.kill()

@@ -86,8 +86,12 @@ class Serve(Server):
 
     label = "vhost-pin"
 
+    @property
+    def control(self):
+        return f"/tmp/{self.tag}.control"
+
     def command(self):
-        command = ["vhost-pin", "serve"]
+        command = ["vhost-pin", "serve", "--control", self.control]
         for name, path in self.disks.items():
             command += ["--disk", f"{path},socket={self.socket(name)},"
                         f"queues={self.queues}{self.options}"]

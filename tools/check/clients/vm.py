@@ -7,7 +7,8 @@ import os
 import re
 import time
 
-from guest import QEMU, Guest, GuestError
+from guest import Guest, GuestError
+from qemus import OURS
 
 PAGE = 4096
 CHUNK = 1 << 20
@@ -18,13 +19,12 @@ class Vm(Guest):
 
     made = 0
 
-    def __init__(self, sockets, qemu=QEMU, machine="q35", mem=256, queues=1,
-                 reconnect="reconnect-ms=20", options=(), prefix="# guest| "):
+    def __init__(self, sockets, qemu=OURS, machine="q35", mem=256, queues=1,
+                 options=(), prefix="# guest| "):
         Vm.made += 1
-        self.qemu_command = [*qemu, "-machine", f"{machine},accel=tcg,memory-backend=ram"]
+        self.qemu = qemu
         self.machine = machine
         self.queues = queues
-        self.reconnect = reconnect
         self.ram = f"/dev/shm/ram.{os.getpid()}.{Vm.made}"
         self.beats = {}
         self.gaps = {}
@@ -33,21 +33,25 @@ class Vm(Guest):
     def command(self, disks, mem):
         command = [*self.qemu_command, "-m", mem, "-object",
                    f"memory-backend-file,id=ram,mem-path={self.ram},size={mem},share=on"]
-        if self.machine.startswith("q35"):
+        if self.express():
             # One more, for what is not a disk.
             for number in range(len(disks) + 1):
                 command += ["-device", f"pcie-root-port,id=port{number},chassis={number}"]
         for number, socket in enumerate(disks):
             name = f"disk{number}"
             if socket:
-                command += ["-chardev", f"socket,id={name},path={socket},{self.reconnect}",
+                command += ["-chardev", f"socket,id={name},path={socket},{self.qemu.argument()}",
                             "-device", ",".join(f"{key}={value}" for key, value in
                                                 self.device(number).items())]
         return command
 
+    def express(self):
+        """Whether it has PCI Express, and a port for each device that comes and goes."""
+        return "q35" in self.machine
+
     def device(self, number):
         """What QEMU is told of a disk."""
-        place = {"bus": f"port{number}"} if self.machine.startswith("q35") else {}
+        place = {"bus": f"port{number}"} if self.express() else {}
         return {"driver": "vhost-user-blk-pci", "id": f"disk{number}",
                 "chardev": f"disk{number}", "num-queues": self.queues, **place}
 
@@ -56,7 +60,7 @@ class Vm(Guest):
         self.qmp("chardev-add", id=f"disk{number}", backend={
             "type": "socket", "data": {
                 "addr": {"type": "unix", "data": {"path": socket}},
-                "server": False, "reconnect-ms": 20}})
+                "server": False, **self.qemu.reconnect}})
         self.qmp("device_add", **self.device(number))
 
     def unplug(self, number, timeout=60):
@@ -78,8 +82,13 @@ class Vm(Guest):
 
     def has(self, disk):
         """Whether the guest sees a disk of that name."""
+        return self.size(disk) is not None
+
+    def size(self, disk):
+        """In bytes; None if there is no such disk."""
         self.send(f"size {disk}")
-        return self.expect(r"^guest: status ")[-1].endswith(" 0")
+        said = self.expect(r"^guest: status ")
+        return next((int(line) for line in said if line.isdigit()), None)
 
     def until(self, true, timeout, otherwise):
         """Waits, and listens to the console meanwhile."""
