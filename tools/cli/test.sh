@@ -117,6 +117,28 @@ check 'S16, S17 help says when to take holes and buffered' 0 NVDIMM 'cannot be p
 check 'every option of a disk' 0 'qemu-good' -- \
 	run --dry-run --disk "$disk,ro,buffered,poll,write-through,discard=on,discard=off,holes,share,format=raw,serial=A,queues=4,workers=2,queue-size=4,busyloop=1,nice=0,logical-block-size=512,physical-block-size=4096" -- qemu-good
 
+check 'serve help says what it takes and what QEMU is told' 0 'socket=SOCKET' LISTEN_FDS RLIMIT_MEMLOCK \
+	'memory-backend-memfd' 'vhost-user-blk-pci' 'write-through' '--control PATH' -- serve --help
+check 'serve: no disk' 2 'which disk' -- serve
+check 'serve: no socket' 2 "where shall $disk be served" 'socket=PATH' -- serve --disk "$disk"
+check 'serve: empty socket' 2 'socket= is empty' -- serve --disk "$disk,socket="
+check 'serve: unknown option' 2 'no option --fly' 'serve --help' -- serve --fly
+check 'serve: option without its value' 2 '--control needs a value' -- serve --control
+check 'serve: it becomes no program' 2 "what is 'qemu-good'" -- serve --disk "$disk,socket=$work/s" qemu-good
+check 'serve: a wrong option of a disk' 2 'from 1 to 64' -- serve --disk "$disk,queues=65,socket=$work/s"
+check 'serve: no node, and no socket is left' 1 "there is no $none" -- \
+	serve --node "$none" --disk "$disk,socket=$work/s"
+result "$([ -e "$work/s" ] && echo 'not ok' || echo ok)" 'serve: what fails leaves no socket'
+check 'run: sockets are for serve' 2 "sockets are for 'vhost-pin serve'" -- \
+	run --disk "$disk,socket=/s" -- qemu-good
+check 'exec: sockets are for serve' 2 "sockets are for 'vhost-pin serve'" -- \
+	exec --disk "$disk,socket=/s" -- true
+check 'resize help' 0 '--control PATH SOCKET' -- resize --help
+check 'resize: which server' 2 'which server' -- resize /s
+check 'resize: which disk' 2 'which disk' -- resize --control /c
+check 'resize: one disk' 2 'which disk' -- resize --control /c /s /t
+check 'resize: nobody is there' 1 'nobody can be reached' '--control' -- resize --control "$work/none" /s
+
 check 'dry run shows the command line' 0 \
 	"qemu-good -m 1G -add-fd fd=3,set=30320,opaque=vhost-pin:$disk -device vhost-vdpa-device-pci,id=vhost-pin0,vhostdev=/dev/fdset/30320 -add-fd fd=4,set=30321" -- \
 	run --dry-run --disk "$disk,ro,buffered,serial=A,,B,queues=2,queue-size=64,busyloop=50,nice=-20" --disk "$disk" -- qemu-good -m 1G

@@ -18,6 +18,9 @@
 /* Connections that wait: more than one are refused anyway. */
 #define BACKLOG		8
 
+/* How long one waits for descriptors before he tries again. */
+#define PATIENCE_MS	100
+
 static bool inherited_used[INHERITED_MAX];
 
 static unsigned int num_inherited(void)
@@ -93,7 +96,8 @@ void listener_check_inherited(void)
 	for (i = 0; i < num; i++) {
 		if (!inherited_used[i])
 			die(EXIT_USAGE, "the inherited socket %u belongs to no disk\n"
-			    "  Its name (FileDescriptorName=) or its path must be that of a 'socket='.", i);
+			    "  Its name (FileDescriptorName=) or its path must be that of a 'socket='.",
+			    i);
 	}
 }
 
@@ -181,7 +185,13 @@ int listener_accept(const struct listener *listener)
 {
 	int fd = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
-	return fd < 0 ? -errno : fd;
+	int error = errno;
+
+	if (fd >= 0)
+		return fd;
+	if (error == EMFILE || error == ENFILE)
+		usleep(PATIENCE_MS * 1000);
+	return -error;
 }
 
 void listener_unlink(const struct listener *listener)

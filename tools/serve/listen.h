@@ -27,7 +27,10 @@ void listener_open(struct listener *listener, const char *name);
 /* Exits with a message if a socket was inherited that nobody asked for. */
 void listener_check_inherited(void);
 
-/* Accepts a connection, which does not block: a descriptor or a negative errno. */
+/*
+ * Accepts a connection, which does not block: a descriptor or a negative errno.
+ * Where there are no descriptors it takes a while to say so.
+ */
 int listener_accept(const struct listener *listener);
 
 /* Removes the path if the listener made it and it is still its own. */

@@ -24,7 +24,8 @@ void memory_init(struct memory *memory, struct device *device, bool holes)
 
 static bool overlap(const struct vhost_user_region *a, const struct vhost_user_region *b)
 {
-	return a->gpa < b->gpa + b->size && b->gpa < a->gpa + a->size;
+	/* By their last bytes: what ends at 2^64 would have its end at 0. */
+	return a->gpa <= b->gpa + (b->size - 1) && b->gpa <= a->gpa + (a->size - 1);
 }
 
 static int check_region(const struct vhost_user_region *at, struct reason *why)
@@ -35,7 +36,8 @@ static int check_region(const struct vhost_user_region *at, struct reason *why)
 		return reason_is(why, EINVAL, "a region of no bytes");
 	if (at->gpa + last < at->gpa || at->uaddr + last < at->uaddr ||
 	    at->offset + last < at->offset || at->size >> 48)
-		return reason_is(why, EINVAL, "a region of %#" PRIx64 " bytes at %#" PRIx64 " wraps around",
+		return reason_is(why, EINVAL,
+				 "a region of %#" PRIx64 " bytes at %#" PRIx64 " wraps around",
 				 at->size, at->gpa);
 	return 0;
 }
@@ -53,20 +55,21 @@ static uint64_t map_unit(int fd)
 static int check_file(const struct vhost_user_region *at, int fd, struct stat *st,
 		      struct reason *why)
 {
-	if (fd < 0)
-		return reason_is(why, EBADF, "the region at %#" PRIx64 " comes without a descriptor",
-				 at->gpa);
+	uint64_t length;
+
 	if (fstat(fd, st))
 		return reason_errno(why, errno);
 	if (S_ISCHR(st->st_mode))	/* device DAX has no size */
 		return 0;
 	if (!S_ISREG(st->st_mode))
-		return reason_is(why, ENODEV, "the descriptor of the region at %#" PRIx64 " is no file",
-				 at->gpa);
-	if (at->offset + at->size > (uint64_t)st->st_size)
+		return reason_is(why, ENODEV,
+				 "the descriptor of the region at %#" PRIx64 " is no file", at->gpa);
+	length = st->st_size;
+	if (at->size > length || at->offset > length - at->size)
 		return reason_is(why, EINVAL,
-				 "the region at %#" PRIx64 " ends at %#" PRIx64 ", beyond its file's end at %#" PRIx64,
-				 at->gpa, at->offset + at->size, (uint64_t)st->st_size);
+				 "the region at %#" PRIx64 ", %#" PRIx64 " bytes from %#" PRIx64
+				 ", ends beyond its file of %#" PRIx64,
+				 at->gpa, at->size, at->offset, length);
 	return 0;
 }
 
@@ -112,13 +115,16 @@ static int pin_error(const struct vhost_user_region *at, int error, struct reaso
 	memlock_get(&state);
 	if (error == EFAULT && !state.unlimited && state.pinned + at->size > state.limit)
 		return reason_is(why, ENOMEM,
-				 "the limit of locked memory (ulimit -l, RLIMIT_MEMLOCK) is %" PRIu64 " MiB, %" PRIu64 " MiB too low: %" PRIu64 " MiB are pinned, and the region at %#" PRIx64 " has %" PRIu64,
+				 "the limit of locked memory (ulimit -l, RLIMIT_MEMLOCK) is %" PRIu64
+				 " MiB, %" PRIu64 " MiB too low: %" PRIu64
+				 " MiB are pinned, and the region at %#" PRIx64 " has %" PRIu64,
 				 state.limit / MIB,
 				 (state.pinned + at->size - state.limit + MIB - 1) / MIB,
 				 state.pinned / MIB, at->gpa, at->size / MIB);
 	if (error == EFAULT)
 		return reason_is(why, EFAULT,
-				 "the %" PRIu64 " MiB at %#" PRIx64 " cannot be pinned: memory must be a memfd, or a file of tmpfs or hugetlbfs; dmesg has more",
+				 "the %" PRIu64 " MiB at %#" PRIx64 " cannot be pinned: memory must be"
+				 " a memfd, or a file of tmpfs or hugetlbfs; dmesg has more",
 				 at->size / MIB, at->gpa);
 	return reason_is(why, error, "cannot pin the region at %#" PRIx64 ": %s", at->gpa,
 			 strerror(error));
@@ -224,7 +230,8 @@ static int prepare(struct memory *memory, struct region *next,
 		for (j = 0; !ret && j < i; j++) {
 			if (overlap(&at[i], &at[j]))
 				ret = reason_is(why, EEXIST,
-						"the regions at %#" PRIx64 " and %#" PRIx64 " overlap",
+						"the regions at %#" PRIx64 " and %#" PRIx64
+						" overlap",
 						at[j].gpa, at[i].gpa);
 		}
 		if (ret)
@@ -302,6 +309,8 @@ int memory_set(struct memory *memory, const struct vhost_user_region *at, const 
 void memory_clear(struct memory *memory)
 {
 	device_unmap(memory->device, 0, UINT64_MAX);
+	/* One that could not be ended, for want of memory, is still open. */
+	device_batch_end(memory->device);
 	while (memory->num)
 		unmap(&memory->regions[--memory->num]);
 }

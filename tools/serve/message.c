@@ -87,7 +87,8 @@ static int receive_piece(struct message *message, int socket, void *to, size_t s
 	if (length < 0)
 		return errno == EAGAIN ? 0 : reason_errno(why, errno);
 	if (!keep_fds(message, &piece))
-		return reason_is(why, EMFILE, "more than %d descriptors, or more than we may have open",
+		return reason_is(why, EMFILE,
+				 "more than %d descriptors, or more than we may have open",
 				 MESSAGE_FDS_MAX);
 	if (!length)
 		return reason_is(why, ECONNRESET, "hung up");
@@ -106,7 +107,8 @@ static int check_header(const struct message *message, struct reason *why)
 		return reason_is(why, EPROTO, "a reply (to request %u) that we did not ask for",
 				 header->request);
 	if (header->size > sizeof(message->payload))
-		return reason_is(why, EMSGSIZE, "a message (request %u) of %u bytes: the largest has %zu",
+		return reason_is(why, EMSGSIZE,
+				 "a message (request %u) of %u bytes: the largest has %zu",
 				 header->request, header->size, sizeof(message->payload));
 	return 0;
 }

@@ -51,10 +51,11 @@ static int translate(const struct queue *queue, const char *what, uint64_t uaddr
 		return 0;
 	if (!queue->memory->num)
 		return reason_is(why, EFAULT,
-				 "queue %u: its %s is at %#" PRIx64 ", but the front-end has sent no memory: is it shared (QEMU: memory-backend-memfd,share=on)?",
+				 "queue %u: its %s is at %#" PRIx64 ", but no memory was sent: is the"
+				 " guest's shared (QEMU: memory-backend-memfd,share=on)?",
 				 queue->index, what, uaddr);
-	return reason_is(why, EFAULT, "queue %u: its %s, at %#" PRIx64 ", is in no region of memory",
-			 queue->index, what, uaddr);
+	return reason_is(why, EFAULT,
+			 "queue %u: its %s, at %#" PRIx64 ", is in no region of memory", queue->index, what, uaddr);
 }
 
 /* The ring in the guest's addresses. */

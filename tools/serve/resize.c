@@ -31,7 +31,8 @@ static FILE *open_control(const char *path)
 	strcpy(address.sun_path, path);
 	if (connect(fd, (struct sockaddr *)&address, sizeof(address)))
 		die(EXIT_FAILURE, "nobody can be reached at %s: %s\n"
-		    "  Was 'vhost-pin serve' started with --control %s?", path, strerror(errno), path);
+		    "  Was 'vhost-pin serve' started with --control %s?", path,
+		    strerror(errno), path);
 	return fdopen(fd, "r+");
 }
 

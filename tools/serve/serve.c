@@ -71,7 +71,8 @@ static void add_disk(const char *text)
 		die(EXIT_USAGE, "more than %d disks", DISKS_MAX);
 	disk_parse(disk, text);
 	if (!disk->socket)
-		die(EXIT_USAGE, "--disk: where shall %s be served?  Add ',socket=PATH'.", disk->path);
+		die(EXIT_USAGE, "--disk: where shall %s be served?  Add ',socket=PATH'.",
+		    disk->path);
 	/* VMMs ask for one a virtual CPU; those that never run cost next to nothing. */
 	if (!disk->queues)
 		disk->queues = VPIN_QUEUES_MAX;
@@ -122,11 +123,11 @@ static const char *parse(int argc, char *argv[])
 }
 
 /* A disk may have an eventfd for each of its queues. */
-static void raise_files(void)
+static void set_files(void)
 {
 	struct rlimit limit;
 
-	if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur >= FILES_MAX)
+	if (getrlimit(RLIMIT_NOFILE, &limit))
 		return;
 	limit.rlim_cur = limit.rlim_max < FILES_MAX ? limit.rlim_max : FILES_MAX;
 	setrlimit(RLIMIT_NOFILE, &limit);
@@ -156,6 +157,16 @@ static void block_signals(void)
 	signal(SIGPIPE, SIG_IGN);
 }
 
+/* However we end. */
+static void unlink_all(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < num_servers; i++)
+		listener_unlink(&servers[i].listener);
+	listener_unlink(&control);
+}
+
 struct server *serve_find(const char *socket)
 {
 	unsigned int i;
@@ -174,7 +185,8 @@ int serve_main(int argc, char *argv[])
 
 	block_signals();
 	memlock_raise();
-	raise_files();
+	set_files();
+	atexit(unlink_all);
 	for (i = 0; i < num_servers; i++)
 		server_open(&servers[i], node);
 	if (control.name)
@@ -188,9 +200,6 @@ int serve_main(int argc, char *argv[])
 	notify("READY=1");
 	wait_for_the_end();
 	notify("STOPPING=1");
-	for (i = 0; i < num_servers; i++)
-		listener_unlink(&servers[i].listener);
-	listener_unlink(&control);
 	/*
 	 * What drains the disks is the end of the process, when the kernel closes the
 	 * devices: it waits for what was taken, but for no disk for ever, and for no

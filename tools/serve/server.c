@@ -16,9 +16,6 @@
 
 #define SECTOR	512
 
-/* How long a server waits when it can have no more descriptors, in milliseconds. */
-#define PATIENCE_MS	100
-
 /*
  * The device's file gets a higher number than any connection will have: when the
  * process ends the kernel lets go of high numbers first, so that who sees his
@@ -59,10 +56,8 @@ static void accept_one(struct server *server)
 {
 	int socket = listener_accept(&server->listener);
 
-	if (socket == -EMFILE || socket == -ENFILE) {
+	if (socket == -EMFILE || socket == -ENFILE)
 		report(&server->report, "no front-end is let in: %s", strerror(-socket));
-		usleep(PATIENCE_MS * 1000);
-	}
 	if (socket < 0)
 		return;
 	if (server->session.socket < 0) {

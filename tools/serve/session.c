@@ -548,13 +548,18 @@ void session_config_changed(struct session *session)
 
 	eventfd_read(session->device->config_call, &times);
 	if (device_needs_reset(session->device))
-		report(session->report, "the guest's ring makes no sense: its queue is served again after a reset");
+		report(session->report,
+		       "a ring of the guest's makes no sense: its queue is served again after a reset");
 	if (session->backend < 0)
 		return;
 	ret = message_send(session->backend, VHOST_USER_BACKEND_CONFIG_CHANGE_MSG);
-	if (ret)
-		report(session->report, "the front-end could not be told of a change of the disk: %s",
-		       strerror(-ret));
+	if (!ret)
+		return;
+	report(session->report, "the front-end could not be told of a change of the disk: %s",
+	       strerror(-ret));
+	/* Part of it may have gone. */
+	close(session->backend);
+	session->backend = -1;
 }
 
 void session_init(struct session *session, struct device *device, bool holes,

@@ -70,7 +70,7 @@ TEST_F(hostile, sizes)
 	unsigned int i;
 
 	for (request = 0; request < 50; request++) {
-		for (i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
+		for (i = 0; i < ARRAY_SIZE(lengths); i++) {
 			struct front_reply reply;
 
 			ASSERT_EQ(0, front_send(front, request, VHOST_USER_NEED_REPLY, payload,
@@ -132,7 +132,7 @@ TEST_F(hostile, headers)
 	};
 	unsigned int i;
 
-	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+	for (i = 0; i < ARRAY_SIZE(bad); i++) {
 		ASSERT_EQ(0, front_send_raw(&self->disk.front, &bad[i].header,
 					    sizeof(bad[i].header), NULL, 0));
 		EXPECT_TRUE(front_is_closed(&self->disk.front));
@@ -197,7 +197,7 @@ TEST_F(hostile, half_a_message)
 	unsigned int i;
 
 	memcpy(message, &header, sizeof(header));
-	for (i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
+	for (i = 0; i < ARRAY_SIZE(lengths); i++) {
 		ASSERT_EQ(0, front_send_raw(&self->disk.front, message, lengths[i],
 					    &self->disk.vqs[0].kick, 1));
 		EXPECT_EQ(0, udisk_works(&self->other, 50 + i));
@@ -390,7 +390,7 @@ TEST_F(hostile, regions)
 	unsigned int i;
 	long pins;
 
-	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+	for (i = 0; i < ARRAY_SIZE(bad); i++) {
 		const struct vhost_user_slot slot = {
 			.region = { bad[i].gpa, bad[i].size, bad[i].uaddr, bad[i].offset },
 		};
@@ -577,6 +577,11 @@ TEST_F(hostile, out_of_order)
 /* A channel that nobody listens on, that is full, or is no socket. */
 TEST_F(hostile, channels)
 {
+	static const char *const said[] = {
+		"told of a change of the disk: Broken pipe",
+		"told of a change of the disk: Socket operation on non-socket",
+		"told of a change of the disk: Resource temporarily unavailable",
+	};
 	struct udisk *disk = &self->disk;
 	struct front *front = &disk->front;
 	unsigned int i;
@@ -609,7 +614,7 @@ TEST_F(hostile, channels)
 		vq_add_head(&disk->vqs[0], 999);
 		vq_publish(&disk->vqs[0]);
 		vq_kick(&disk->vqs[0]);
-		EXPECT_TRUE(serve_said(&self->rig.serve, "could not be told of a change"));
+		EXPECT_TRUE(serve_said(&self->rig.serve, said[i]));
 		ASSERT_EQ(0, front_ask(front, VHOST_USER_RESET_DEVICE, "", 0, -1));
 		vq_reset(&disk->vqs[0]);
 		vq_reset(&disk->vqs[1]);
@@ -617,7 +622,6 @@ TEST_F(hostile, channels)
 		EXPECT_EQ(0, udisk_works(disk, 3));
 	}
 	close(ends[0]);
-	EXPECT_EQ(3, serve_count(&self->rig.serve, "could not be told of a change"));
 }
 
 /* Logs that are none. */

@@ -144,6 +144,19 @@ TEST_F(life, live_socket)
 	ASSERT_EQ(0, udisk_connect(&self->disk, self->rig.socket[0]));
 }
 
+/* One whose second disk cannot be had leaves nothing of the first. */
+TEST_F(life, does_not_start)
+{
+	const char *const args[] = {
+		"--disk", self->rig.arg[0], "--disk", "/no/where,socket=/no/where.sock", NULL,
+	};
+
+	EXPECT_EQ(-ECHILD, serve_start(&self->rig.serve, args, NULL));
+	EXPECT_TRUE(serve_said(&self->rig.serve, "there is no /no/where"));
+	EXPECT_NE(0, access(self->rig.socket[0], F_OK));
+	EXPECT_EQ(1, WEXITSTATUS(serve_end(&self->rig.serve, 0)));
+}
+
 /* Whose path somebody else has taken leaves it alone at the end. */
 TEST_F(life, path_of_another)
 {

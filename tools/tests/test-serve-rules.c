@@ -41,7 +41,7 @@ TEST_F(rules, base_is_what_was_used)
 	struct udisk *disk = &self->disk;
 	unsigned int i;
 
-	for (i = 0; i < sizeof(said) / sizeof(said[0]); i++) {
+	for (i = 0; i < ARRAY_SIZE(said); i++) {
 		vq_reset(&disk->vqs[0]);
 		vq_rebase(&disk->vqs[0], 7 + i * 0x5555);
 		vq_reset(&disk->vqs[1]);
@@ -425,7 +425,7 @@ TEST_F(rules, broken_queue)
 	vq_publish(&disk->vqs[0]);
 	vq_kick(&disk->vqs[0]);
 	EXPECT_EQ(0, event_wait(disk->vqs[0].err, 5000));
-	EXPECT_TRUE(serve_said(&self->rig.serve, "ring makes no sense"));
+	EXPECT_TRUE(serve_said(&self->rig.serve, "makes no sense"));
 	EXPECT_EQ(VHOST_USER_BACKEND_CONFIG_CHANGE_MSG, front_channel_wait(&disk->front, 5000));
 	EXPECT_EQ(0, udisk_write(disk, 1, 0, 512, 1));
 	ASSERT_EQ(0, front_ask(&disk->front, VHOST_USER_RESET_DEVICE, "", 0, -1));
