@@ -31,7 +31,8 @@ class Vm(Guest):
         super().__init__(sockets, mem=f"{mem}M", options=options, prefix=prefix)
 
     def command(self, disks, mem):
-        command = [*self.qemu_command, "-m", mem, "-object",
+        command = [*self.qemu.command, "-machine", f"{self.machine},memory-backend=ram",
+                   "-m", f"{mem},slots=4,maxmem=2G", "-object",
                    f"memory-backend-file,id=ram,mem-path={self.ram},size={mem},share=on"]
         if self.express():
             # One more, for what is not a disk.
