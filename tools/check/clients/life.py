@@ -59,6 +59,7 @@ class Life:
         self.images = {"boot": disks.boot_disk(), "data": disks.blank("data", 32),
                        "spare": disks.blank("spare", 16)}
         self.moves = self.pages = 0
+        self.host_kind = kind
         self.left = []          # hosts and VMs that were made for a move
         self.host = Host(kind, self.images, queues, shared)
         self.vm = self.machine(qemu, self.host)
@@ -93,7 +94,7 @@ class Life:
 
     # Live migration
 
-    def set_out(self, kind, qemu, bandwidth=BANDWIDTH):
+    def set_out(self, kind, qemu=OURS, bandwidth=BANDWIDTH):
         """The other host and its QEMU; the guest is on its way there."""
         host = Host(kind, self.images, self.queues, shared=True)
         self.left.append(host)
@@ -107,7 +108,10 @@ class Life:
 
     def move(self, kind, qemu=OURS):
         """To another host; what QEMU says of it, in milliseconds and bytes."""
-        host, vm = self.set_out(kind, qemu)
+        return self.arrive(kind, *self.set_out(kind, qemu))
+
+    def arrive(self, kind, host, vm):
+        """What was set out comes to its end; the same."""
         self.arrived(self.vm)
         self.arrived(vm)
         info = self.vm.qmp("query-migrate")
@@ -118,14 +122,14 @@ class Life:
         self.vm.complaints(GONE)
         self.vm.forget()
         self.host.stop()
-        self.host, self.vm = host, vm
+        self.host, self.vm, self.host_kind = host, vm, kind
         vm.qmp("cont")
         self.moves += 1
         return info
 
     def stay(self, kind):
         """It sets out, turns back half-way, and goes on where it was."""
-        host, vm = self.set_out(kind, OURS, bandwidth=16 << 20)
+        host, vm = self.set_out(kind, bandwidth=16 << 20)
         self.vm.listen(1)
         self.vm.qmp("migrate_cancel")
         self.arrived(self.vm, "cancelled")

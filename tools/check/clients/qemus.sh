@@ -3,6 +3,8 @@
 # Other QEMUs than the lab's: each in a directory with all that it links to,
 # unpacked and not configured, to which scripts in the lab change their root.
 
+# What there is.
+# shellcheck disable=SC2034 # who sources this reads it
 QEMUS=(qemu-7.2 qemu-11)
 
 # qemu_root NAME: the directory; it is made if need be
