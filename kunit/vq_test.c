@@ -492,6 +492,30 @@ static void check_all_are_told(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fake->nr_taken, 4U);
 }
 
+/*
+ * The ring comes back, and the queue stops before its worker has had a turn: what
+ * ended is told all the same.
+ */
+static void s08_stop_before_the_turn_that_tells(struct kunit *test)
+{
+	struct vpin_fake *fake = test->priv;
+	struct vpin_rig *rig = &fake->rig;
+	struct vpin_vq *vq = &rig->dev->vqs[0];
+
+	end_without_a_ring(test);
+	KUNIT_EXPECT_EQ(test, vpin_rig_suspend(rig), 0);
+	KUNIT_EXPECT_EQ(test, vpin_rig_resume(rig), 0);
+	/* Who queues the item finds that somebody has. */
+	KUNIT_ASSERT_TRUE(test, WAIT_UNTIL(!test_bit(0, &vq->work.queued)));
+	set_bit(0, &vq->work.queued);
+	vpin_rig_see(rig, rig->guest->snap);
+	KUNIT_EXPECT_EQ(test, vpin_rig_suspend(rig), 0);
+	clear_bit(0, &vq->work.queued);
+	KUNIT_EXPECT_EQ(test, vpin_driver_used_idx(&rig->drivers[0]), 3);
+	KUNIT_EXPECT_EQ(test, vpin_rig_resume(rig), 0);
+	check_all_are_told(test);
+}
+
 static void s08_suspend_without_a_ring(struct kunit *test)
 {
 	struct vpin_fake *fake = test->priv;
@@ -761,6 +785,7 @@ static struct kunit_case vpin_vq_cases[] = {
 	KUNIT_CASE(no_busy_polling_unless_asked_for),
 	KUNIT_CASE(unmap_of_one_area_makes_the_queue_wait),
 	KUNIT_CASE(unmap_with_requests_in_flight),
+	KUNIT_CASE(s08_stop_before_the_turn_that_tells),
 	KUNIT_CASE(s08_suspend_without_a_ring),
 	KUNIT_CASE(s08_resume_without_a_ring),
 	KUNIT_CASE(s08_disable_without_a_ring),

@@ -134,6 +134,30 @@ int vpin_window_open(struct vpin_window *window, const struct vpin_snap *snap,
 		     u64 gpa, u64 len, u32 perm);
 void vpin_window_close(struct vpin_window *window);
 
+/* What a bit of a dirty log stands for, whatever the host's pages are. */
+#define VPIN_DIRTY_SHIFT	12
+
+/**
+ * struct vpin_dirty - a dirty log: a bitmap of the owner's, with a bit for each
+ * page of guest addresses, set when the page was written
+ * @pin: its memory
+ * @vmapped: the mapping that makes it linear
+ * @bits: its first byte there
+ * @size: bytes
+ * @short_of: somebody was told that pages have no bit in it
+ */
+struct vpin_dirty {
+	struct vpin_pin *pin;
+	void *vmapped;
+	u8 *bits;
+	u64 size;
+	bool short_of;
+};
+
+struct vpin_dirty *vpin_dirty_create(struct vpin_mem *mem, u64 uaddr, u64 size);
+void vpin_dirty_destroy(struct vpin_dirty *dirty);
+bool vpin_dirty_mark(struct vpin_dirty *dirty, u64 gpa, u64 len);
+
 /* The rooms' own: between the files of mem. */
 /* Pages that [uaddr, uaddr + size) touches. */
 static inline unsigned long vpin_pin_count(u64 uaddr, u64 size)

@@ -13,8 +13,9 @@
 static bool vpin_blk_in_disk(const struct vpin_blk *blk, u64 sector, u64 nr)
 {
 	u32 mask = (blk->block_size >> SECTOR_SHIFT) - 1;
+	u64 capacity = READ_ONCE(blk->capacity);
 
-	return nr <= blk->capacity && sector <= blk->capacity - nr &&
+	return nr <= capacity && sector <= capacity - nr &&
 	       !((sector | nr) & mask);
 }
 

@@ -81,6 +81,7 @@ struct vpin_dev *vpin_dev_create(const struct vpin_dev_type *type,
 	dev->has_nice = args->flags & VPIN_ATTACH_NICE;
 	dev->nice = args->nice;
 	dev->may_have_holes = args->flags & VPIN_ATTACH_HOLES;
+	dev->live_setup = args->flags & VPIN_ATTACH_LIVE_SETUP;
 	dev->nr_vqs = args->num_queues;
 
 	ret = vpin_dev_init_owner(dev, args->num_workers ?: dev->nr_vqs);
@@ -137,7 +138,7 @@ err_dev:
 	return ERR_PTR(ret);
 }
 
-/* Forgets the set-up of a stopped device; memory and eventfds stay. */
+/* Forgets the set-up of a stopped device; memory, its log and eventfds stay. */
 static void vpin_dev_forget(struct vpin_dev *dev)
 {
 	unsigned int i;
@@ -196,6 +197,7 @@ void vpin_dev_free(struct vpin_dev *dev, unsigned long until)
 	if (!vpin_blocking_destroy(dev->blocking, dev->backend, until))
 		pr_notice("vhost_pin: device %d: its backend is let go of when it answers\n",
 			  dev->id);
+	vpin_dirty_destroy(dev->dirty);
 	vpin_mem_fini(&dev->mem);
 	vpin_dev_fini_follow(dev);
 	ida_free(&vpin_dev_ids, dev->id);
@@ -368,4 +370,24 @@ int vpin_dev_map(struct vpin_dev *dev, u64 gpa, u64 size, u64 uaddr, u32 perm)
 				ret == -ENOMEM ? ": is RLIMIT_MEMLOCK large enough?" : "");
 	}
 	return ret;
+}
+
+/**
+ * vpin_dev_resize - the backend may have another size
+ * @dev: the device; its queues may run
+ *
+ * Return: 0; -EOPNOTSUPP if the type has no size, or its own.
+ */
+int vpin_dev_resize(struct vpin_dev *dev)
+{
+	int ret;
+
+	lockdep_assert_held(&dev->lock);
+	if (!dev->type->resize)
+		return -EOPNOTSUPP;
+	ret = dev->type->resize(dev);
+	if (ret <= 0)
+		return ret;
+	vpin_dev_signal_config(dev);
+	return 0;
 }

@@ -68,6 +68,7 @@ static void vpin_vq_free(struct vpin_vq *vq)
 	}
 	kvfree(vq->chain.bufs);
 	vq->chain.bufs = NULL;
+	vpin_vq_dirty_free(vq);
 }
 
 /* Allocates what a running queue needs, but for the device type's. */
@@ -79,7 +80,8 @@ static int vpin_vq_alloc(struct vpin_vq *vq)
 	if (!vq->untold)
 		vq->untold = kvmalloc_array(vq->num, sizeof(*vq->untold),
 					    GFP_KERNEL_ACCOUNT);
-	if (vq->chain.bufs && vq->untold)
+	if (vq->chain.bufs && vq->untold &&
+	    !(vq->dev->dirty && vpin_vq_dirty_alloc(vq)))
 		return 0;
 	vpin_vq_free(vq);
 	return -ENOMEM;
@@ -179,6 +181,7 @@ int vpin_vq_start(struct vpin_vq *vq)
 	vq->behind = false;
 	vq->watch = dev->mem.watch;
 	vq->look = vq->ring.looks;
+	vq->dirty = dev->dirty;
 
 	vq->worker = worker;
 	vpin_vq_serve(vq, vpin_vq_begin_running);
@@ -218,7 +221,7 @@ void vpin_vq_drain(struct vpin_vq *vq)
 }
 
 /* Goes on after a drain. */
-static void vpin_vq_undrain(struct vpin_vq *vq)
+void vpin_vq_undrain(struct vpin_vq *vq)
 {
 	if (vq->running)
 		vpin_vq_serve(vq, vpin_vq_start_fetching);
@@ -254,11 +257,33 @@ static int vpin_vq_wait(struct vpin_vq *vqs, unsigned int nr)
 	return -EINTR;
 }
 
+/**
+ * vpin_vq_pause - drains queues
+ * @vqs: the queues of one device, running or not
+ * @nr: how many
+ *
+ * Return: 0: then each goes on with vpin_vq_undrain(); -EINTR if killed: they run
+ * on then.
+ */
+int vpin_vq_pause(struct vpin_vq *vqs, unsigned int nr)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr; i++)
+		vpin_vq_drain(&vqs[i]);
+	return vpin_vq_wait(vqs, nr);
+}
+
 static void vpin_vq_end_running(void *arg)
 {
 	struct vpin_vq *vq = arg;
 
+	/* What was pushed since the last turn. */
+	vpin_vq_tell(vq);
+	if (vq->dirty)
+		vpin_vq_dirty_ring(vq);
 	vq->running = false;
+	vq->dirty = NULL;
 	vq->base = vq->ring.last_avail;
 	vpin_view_put(vq->view);
 	vq->view = NULL;
@@ -289,12 +314,9 @@ void vpin_vq_end(struct vpin_vq *vq)
  */
 int vpin_vq_stop(struct vpin_vq *vqs, unsigned int nr)
 {
+	int ret = vpin_vq_pause(vqs, nr);
 	unsigned int i;
-	int ret;
 
-	for (i = 0; i < nr; i++)
-		vpin_vq_drain(&vqs[i]);
-	ret = vpin_vq_wait(vqs, nr);
 	if (ret)
 		return ret;
 	for (i = 0; i < nr; i++)

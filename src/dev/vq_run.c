@@ -49,18 +49,21 @@ static noinline void vpin_vq_refuse(struct vpin_vq *vq, u16 head)
 {
 	const struct vpin_dev_type *type = vq->dev->type;
 	u8 *last;
+	u64 gpa;
 
 	if (!type->vq_refuse) {
-		vpin_vq_return(vq, head, 0);
+		vpin_ring_push(&vq->ring, head, 0);
 		return;
 	}
-	last = vpin_chain_salvage(&vq->table, head);
+	last = vpin_chain_salvage(&vq->table, head, &gpa);
 	if (!last) {
 		vpin_vq_give_up(vq, "a malformed chain has no byte for an answer");
 		return;
 	}
 	type->vq_refuse(vq, last);
-	vpin_vq_return(vq, head, 1);
+	if (unlikely(vq->dirty))
+		vpin_vq_dirty_mark(vq, gpa, 1);
+	vpin_ring_push(&vq->ring, head, 1);
 }
 
 /*
@@ -85,8 +88,8 @@ static noinline bool vpin_vq_must_wait(struct vpin_vq *vq)
  * @vq: the queue; the chain is in @vq->chain until the next call
  * @head: out: what to return it with
  *
- * Return: 1 with a chain; 0 if there is none, or it has to wait until the owner's
- * mapping was followed, or the ring broke; the walk's
+ * Return: 1 with a chain; 0 if there is none, it has to wait until the owner's
+ * mapping was followed or the dirty log has room, or the ring broke; the walk's
  * error for a malformed chain, which has been refused and given back to the
  * driver and counts as one of the budget.
  */
@@ -95,7 +98,7 @@ int vpin_vq_take(struct vpin_vq *vq, u16 *head)
 	bool indirect = vpin_dev_has(vq->dev, VIRTIO_RING_F_INDIRECT_DESC);
 	int ret;
 
-	if (unlikely(vq->broken))
+	if (unlikely(vq->broken) || vpin_vq_dirty_is_short(vq))
 		return 0;
 	ret = vpin_ring_take(&vq->ring, head);
 	if (unlikely(ret < 0))
@@ -122,18 +125,20 @@ int vpin_vq_take(struct vpin_vq *vq, u16 *head)
 }
 
 /**
- * vpin_vq_return - gives a chain back that never got in flight
+ * vpin_vq_return - gives the chain at hand back, which never got in flight
  * @vq: the queue
  * @head: as taken
  * @len: bytes written into it
  */
 void vpin_vq_return(struct vpin_vq *vq, u16 head, u32 len)
 {
+	if (unlikely(vq->dirty))
+		vpin_vq_dirty_chain(vq);
 	vpin_ring_push(&vq->ring, head, len);
 }
 
 /**
- * vpin_vq_begin - a chain gets in flight
+ * vpin_vq_begin - the chain at hand gets in flight
  * @vq: the queue
  * @req: the request for it; ended by vpin_vq_complete()
  * @head: as taken
@@ -144,6 +149,9 @@ void vpin_vq_begin(struct vpin_vq *vq, struct vpin_req *req, u16 head)
 	req->head = head;
 	req->view = vq->view;
 	req->view->users++;
+	req->writes = NULL;
+	if (unlikely(vq->dirty))
+		vpin_vq_dirty_begin(vq, req);
 	INIT_LIST_HEAD(&req->polled);
 	vq->inflight++;
 }
@@ -224,6 +232,8 @@ static void vpin_vq_reap_list(struct vpin_vq *vq, struct llist_node *done)
 			list_del_init(&req->polled);
 		if (!vq->dev->type->vq_end(vq, req))
 			continue;
+		if (unlikely(req->writes))
+			vpin_vq_dirty_end(vq, req);
 		if (likely(vq->view))
 			vpin_ring_push(&vq->ring, head, req->len);
 		else
@@ -303,7 +313,7 @@ static bool vpin_vq_rest(struct vpin_vq *vq)
 	int ret;
 
 	/* The next end runs us: before it nothing more can be started. */
-	if (vq->inflight >= vq->num || vq->stalled)
+	if (vq->inflight >= vq->num || vq->stalled || vpin_vq_dirty_is_short(vq))
 		return false;
 	/* So does vpin_dev_fresh(). */
 	if (vq->behind)
@@ -319,14 +329,19 @@ static bool vpin_vq_rest(struct vpin_vq *vq)
 	return ret > 0;
 }
 
-bool vpin_vq_work(struct vpin_work *work)
+/* Shows the driver what was pushed, and signals it if it wants that. */
+void vpin_vq_tell(struct vpin_vq *vq)
 {
-	struct vpin_vq *vq = container_of(work, struct vpin_vq, work);
+	if (vq->view && vpin_ring_publish(&vq->ring) && vq->call) {
+		vq->nr_signals++;
+		vpin_eventfd_signal(vq->call);
+	}
+}
+
+static bool vpin_vq_turn(struct vpin_vq *vq)
+{
 	bool more = false, polling;
 
-	/* Queued by an end that came late, after all was over. */
-	if (unlikely(!vq->running))
-		return false;
 	vq->nr_runs++;
 	if (unlikely(vq->slept_at))
 		vpin_vq_poll_adapt(vq);
@@ -341,10 +356,7 @@ bool vpin_vq_work(struct vpin_work *work)
 	polling = vpin_vq_poll_backend(vq);
 	vq->turn = NULL;
 
-	if (vq->view && vpin_ring_publish(&vq->ring) && vq->call) {
-		vq->nr_signals++;
-		vpin_eventfd_signal(vq->call);
-	}
+	vpin_vq_tell(vq);
 	if (!vq->fetching && !vq->inflight) {
 		wake_up(&vq->idle);
 		vpin_dev_idle(vq->dev);
@@ -353,4 +365,18 @@ bool vpin_vq_work(struct vpin_work *work)
 	if (!vpin_vq_can_fetch(vq))
 		return (more || polling) && (vq->view || !vq->fetching);
 	return more || polling || vpin_vq_rest(vq);
+}
+
+bool vpin_vq_work(struct vpin_work *work)
+{
+	struct vpin_vq *vq = container_of(work, struct vpin_vq, work);
+	bool more;
+
+	/* Queued by an end that came late, after all was over. */
+	if (unlikely(!vq->running))
+		return false;
+	more = vpin_vq_turn(vq);
+	if (unlikely(vq->dirty))
+		vpin_vq_dirty_ring(vq);
+	return more;
 }
