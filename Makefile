@@ -42,7 +42,7 @@ check-debug: ## the same in a kernel with KASAN, lockdep, kmemleak, UBSAN
 	tools/check/check --debug
 
 check-guests: ## guests with other drivers: SeaBIOS, iPXE, U-Boot, OVMF, Linux 6.1 and newest
-	tools/check/check guests-bios+guests-efi+guests-linux
+	tools/check/check guests-bios guests-efi guests-linux
 
 check-clients: ## every client of vhost-user: 200 kills, 50 migrations, three QEMUs, libvirt: 40 minutes
 	tools/check/clients/run

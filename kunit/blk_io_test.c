@@ -470,7 +470,118 @@ static void h16_20000_refused_requests(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, request(test, VIRTIO_BLK_T_IN, 0, DATA, 512), S_OK);
 }
 
-/* Config space tells the size in sectors; a reset brings the cache mode back. */
+/* The driver writes the cache mode. */
+static void set_wce(struct disk_test *t, u8 wce)
+{
+	mutex_lock(&t->rig.dev->lock);
+	vpin_blk_type.config_write(t->rig.dev,
+				   offsetof(struct virtio_blk_config, wce),
+				   &wce, 1);
+	mutex_unlock(&t->rig.dev->lock);
+}
+
+/* A reset, and the driver takes @features. */
+static void restart(struct kunit *test, u64 features)
+{
+	struct disk_test *t = test->priv;
+
+	KUNIT_ASSERT_EQ(test, vpin_rig_status(&t->rig, 0), 0);
+	KUNIT_ASSERT_EQ(test, vpin_rig_set_features(&t->rig, features), 0);
+	vpin_rig_run(&t->rig, NUM, 0);
+}
+
+/*
+ * S05: what the driver chose is what the device does after a reset, too; that it
+ * cannot flush is no choice.
+ */
+static void s05_cache_mode_after_a_reset(struct kunit *test)
+{
+	struct disk_test *t = start(test);
+	struct virtio_blk_config *config = t->rig.dev->config;
+
+	set_wce(t, 0);
+	KUNIT_ASSERT_EQ(test, vpin_rig_status(&t->rig, 0), 0);
+	KUNIT_EXPECT_EQ(test, config->wce, 0);
+	restart(test, U64_MAX);
+	KUNIT_EXPECT_EQ(test, config->wce, 0);
+	set_wce(t, 1);
+	restart(test, U64_MAX);
+	KUNIT_EXPECT_EQ(test, config->wce, 1);
+	restart(test, ~BIT_ULL(VIRTIO_BLK_F_FLUSH));
+	KUNIT_EXPECT_EQ(test, config->wce, 0);
+	restart(test, U64_MAX);
+	KUNIT_EXPECT_EQ(test, config->wce, 1);
+}
+
+static int resize(struct disk_test *t)
+{
+	return LOCKED(&t->rig, vpin_dev_resize(t->rig.dev));
+}
+
+static u64 capacity(struct disk_test *t)
+{
+	struct virtio_blk_config *config = t->rig.dev->config;
+
+	return le64_to_cpu((__force __le64)config->capacity);
+}
+
+/* Longer, shorter, the same, and not whole blocks: config space and limit agree. */
+static void the_file_has_another_size(struct kunit *test)
+{
+	struct disk_test *t = start(test);
+
+	KUNIT_EXPECT_EQ(test, resize(t), 0);
+	KUNIT_EXPECT_EQ(test, capacity(t), DISK / 512ULL);
+	KUNIT_ASSERT_EQ(test, vfs_truncate(&t->file->f_path, 2 * DISK), 0L);
+	KUNIT_EXPECT_EQ(test, request(test, VIRTIO_BLK_T_OUT, DISK / 512, DATA, 512),
+			S_IOERR);
+	KUNIT_EXPECT_EQ(test, resize(t), 0);
+	KUNIT_EXPECT_EQ(test, capacity(t), 2 * DISK / 512ULL);
+	KUNIT_EXPECT_EQ(test, request(test, VIRTIO_BLK_T_OUT, DISK / 512, DATA, 512),
+			S_OK);
+	KUNIT_EXPECT_EQ(test, request(test, VIRTIO_BLK_T_OUT, 2 * DISK / 512, DATA,
+				      512), S_IOERR);
+	KUNIT_ASSERT_EQ(test, vfs_truncate(&t->file->f_path, 2 * DISK + 100), 0L);
+	KUNIT_EXPECT_EQ(test, resize(t), -EINVAL);
+	KUNIT_EXPECT_EQ(test, capacity(t), 2 * DISK / 512ULL);
+	KUNIT_ASSERT_EQ(test, vfs_truncate(&t->file->f_path, DISK / 2), 0L);
+	KUNIT_EXPECT_EQ(test, resize(t), 0);
+	KUNIT_EXPECT_EQ(test, capacity(t), DISK / 2 / 512ULL);
+	/* Also where the file has grown again. */
+	KUNIT_ASSERT_EQ(test, vfs_truncate(&t->file->f_path, DISK), 0L);
+	KUNIT_EXPECT_EQ(test, request(test, VIRTIO_BLK_T_IN, DISK / 2 / 512, DATA,
+				      512), S_IOERR);
+	KUNIT_EXPECT_EQ(test, request(test, VIRTIO_BLK_T_IN, DISK / 2 / 512 - 1, DATA,
+				      512), S_OK);
+}
+
+/* V15: the status of a chain that cannot be walked is written, and so logged. */
+static void v15_status_of_a_bad_chain(struct kunit *test)
+{
+	struct disk_test *t = start(test);
+	struct vpin_driver *d = driver(test);
+	struct vpin_dirty dirty = {};
+	__le64 bits = 0;
+
+	dirty.bits = (u8 *)&bits;
+	dirty.size = sizeof(bits);
+	KUNIT_ASSERT_EQ(test, LOCKED(&t->rig, vpin_dev_use_dirty(t->rig.dev, &dirty)),
+			0);
+	/* What is read comes behind what is written. */
+	vpin_driver_desc(d, 0, DATA + 3 * 4096, 1, D_WRITE | D_NEXT, 1);
+	vpin_driver_desc(d, 1, DATA + 5 * 4096 - 10, 20, D_WRITE | D_NEXT, 2);
+	vpin_driver_desc(d, 2, DATA, 1, 0, 0);
+	vpin_driver_offer(d, 0);
+	vpin_rig_kick(&t->rig, 0);
+	KUNIT_EXPECT_TRUE(test, vpin_rig_used(&t->rig, 0, 1));
+	KUNIT_EXPECT_EQ(test, LOCKED(&t->rig, vpin_dev_use_dirty(t->rig.dev, NULL)),
+			0);
+	KUNIT_EXPECT_EQ(test, *(u8 *)vpin_guest_ptr(t->rig.guest, DATA + 5 * 4096 + 9),
+			S_IOERR);
+	KUNIT_EXPECT_EQ(test, le64_to_cpu(bits) >> (DATA >> 12), BIT_ULL(5));
+}
+
+/* Config space tells the size in sectors. */
 static void config_space_of_a_disk(struct kunit *test)
 {
 	struct disk_test *t = start(test);
@@ -481,19 +592,15 @@ static void config_space_of_a_disk(struct kunit *test)
 			DISK / 512ULL);
 	KUNIT_EXPECT_EQ(test, le32_to_cpu((__force __le32)config->blk_size), 512U);
 	KUNIT_EXPECT_EQ(test, config->wce, 1);
-	mutex_lock(&t->rig.dev->lock);
-	vpin_blk_type.config_write(t->rig.dev,
-				   offsetof(struct virtio_blk_config, wce),
-				   &off, 1);
+	set_wce(t, 0);
 	/* No other field is the driver's. */
+	mutex_lock(&t->rig.dev->lock);
 	vpin_blk_type.config_write(t->rig.dev, 0, &off, 1);
 	mutex_unlock(&t->rig.dev->lock);
 	KUNIT_EXPECT_EQ(test, config->wce, 0);
 	KUNIT_EXPECT_EQ(test, le64_to_cpu((__force __le64)config->capacity),
 			DISK / 512ULL);
 	KUNIT_EXPECT_EQ(test, request(test, VIRTIO_BLK_T_OUT, 0, DATA, 512), S_OK);
-	KUNIT_EXPECT_EQ(test, vpin_rig_status(&t->rig, 0), 0);
-	KUNIT_EXPECT_EQ(test, config->wce, 1);
 }
 
 static struct kunit_case vpin_blk_io_cases[] = {
@@ -511,7 +618,10 @@ static struct kunit_case vpin_blk_io_cases[] = {
 	KUNIT_CASE(h13_the_same_head_many_times),
 	KUNIT_CASE(h14_data_onto_rings_and_statuses),
 	KUNIT_CASE(h16_20000_refused_requests),
+	KUNIT_CASE(v15_status_of_a_bad_chain),
 	KUNIT_CASE(config_space_of_a_disk),
+	KUNIT_CASE(s05_cache_mode_after_a_reset),
+	KUNIT_CASE(the_file_has_another_size),
 	{}
 };
 

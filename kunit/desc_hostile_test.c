@@ -439,12 +439,14 @@ static void s01_last_byte_of_what_cannot_be_walked(struct kunit *test)
 	struct vpin_guest *guest = test->priv;
 	struct vpin_desc_table table;
 	void *want;
+	u64 gpa;
 
 	vpin_guest_table(guest, &table, SIZE);
 	vpin_guest_descs(guest, GUEST_TABLE, c->descs, SIZE);
 	vpin_guest_descs(guest, GUEST_INDIRECT, c->indirect, 4);
 	want = c->last ? vpin_guest_ptr(guest, c->last) : NULL;
-	KUNIT_EXPECT_PTR_EQ(test, (void *)vpin_chain_salvage(&table, 0), want);
+	KUNIT_EXPECT_PTR_EQ(test, (void *)vpin_chain_salvage(&table, 0, &gpa), want);
+	KUNIT_EXPECT_EQ(test, gpa, c->last);
 	vpin_desc_table_fini(&table);
 }
 

@@ -94,6 +94,13 @@ static int vpin_fake_take(struct vpin_vq *vq, struct vpin_fake_queue *queue)
 		return ret;
 
 	vpin_fake_count(fake, &fake->nr_taken, true);
+	if (fake->at_once) {
+		if (fake->writes)
+			fake->writes(fake, vq);
+		vpin_vq_return(vq, head, 1);
+		vpin_fake_count(fake, &fake->nr_ended, true);
+		return 1;
+	}
 	req = list_first_entry(&queue->free, struct vpin_fake_req, node);
 	list_del(&req->node);
 	vpin_fake_count(fake, &fake->nr_faults, req->inflight);
@@ -131,6 +138,8 @@ static bool vpin_fake_vq_end(struct vpin_vq *vq, struct vpin_req *vreq)
 	struct vpin_fake *fake = vpin_fake_of(vq);
 
 	vpin_fake_count(fake, &fake->nr_faults, !req->inflight);
+	if (fake->writes)
+		fake->writes(fake, vq);
 	req->inflight = false;
 	list_add_tail(&req->node, &queue->free);
 	vpin_fake_count(fake, &fake->nr_ended, true);

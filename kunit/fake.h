@@ -14,6 +14,9 @@
  * struct vpin_fake - a device of the fake type
  * @rig: the device and its guest
  * @hold: chains stay in flight until vpin_fake_release()
+ * @at_once: chains are given back without having been in flight
+ * @writes: has the device write to a chain of @vq, the one at hand or one that
+ *	ended, before it is given back
  * @endless: a driver that offers head 0 again as soon as it is used
  * @fail_start: queues fail to start with -ENOMEM from this one on
  * @backend: its backend, which nothing uses
@@ -32,6 +35,8 @@
 struct vpin_fake {
 	struct vpin_rig rig;
 	bool hold;
+	bool at_once;
+	void (*writes)(struct vpin_fake *fake, struct vpin_vq *vq);
 	bool endless;
 	u16 fail_start;
 	struct file *backend;

@@ -10,72 +10,7 @@
 #include <linux/sched/signal.h>
 #include <linux/uaccess.h>
 #include <linux/workqueue.h>
-#include "fixture.h"
-
-#define GPA	0x40000000ULL
-
-/**
- * struct owner - a process and the address space that it maps
- * @mem: the address space
- * @mm: the process
- * @pinned: pages charged to it before the test
- * @addr: 16 pages of its memory
- */
-struct owner {
-	struct vpin_mem mem;
-	struct mm_struct *mm;
-	u64 pinned;
-	unsigned long addr;
-};
-
-#define PAGES	16UL
-
-/* Memory of the process that this test is. */
-static unsigned long user_mmap(struct kunit *test, unsigned long pages, int prot)
-{
-	unsigned long addr;
-
-	addr = kunit_vm_mmap(test, NULL, 0, pages << PAGE_SHIFT, prot,
-			     MAP_ANONYMOUS | MAP_PRIVATE, 0);
-	if (!addr)
-		kunit_skip(test, "this kernel gives no process to a module's tests");
-	KUNIT_ASSERT_FALSE(test, IS_ERR_VALUE(addr));
-	return addr;
-}
-
-/* Bound to the test's own process, with memory that has all permissions. */
-static struct owner *setup(struct kunit *test)
-{
-	struct owner *owner = test->priv;
-
-	owner->addr = user_mmap(test, PAGES, PROT_READ | PROT_WRITE);
-	owner->mm = current->mm;
-	mmgrab(owner->mm);
-	owner->pinned = atomic64_read(&owner->mm->pinned_vm);
-	KUNIT_ASSERT_EQ(test, vpin_mem_bind(&owner->mem), 0);
-	return owner;
-}
-
-/* Pages charged since the test began. */
-static s64 charged(const struct owner *owner)
-{
-	return atomic64_read(&owner->mm->pinned_vm) - owner->pinned;
-}
-
-static int map(struct owner *owner, u64 gpa, u64 size, u64 uaddr)
-{
-	return vpin_mem_map(&owner->mem, gpa, size, uaddr, VPIN_PERM_RW);
-}
-
-static int user_read(struct owner *owner, u64 gpa, void *to, u64 len)
-{
-	struct vpin_snap *snap = vpin_mem_snap(&owner->mem);
-	static struct vpin_hint hint;
-	int ret = vpin_snap_read(snap, &hint, gpa, to, len);
-
-	vpin_snap_put(snap);
-	return ret;
-}
+#include "owner.h"
 
 static u32 nr_failed(struct owner *owner)
 {
@@ -468,7 +403,7 @@ static void pin_of_what_is_no_user_memory(struct kunit *test)
 	struct owner *owner = setup(test);
 	struct vpin_pin *pin;
 
-	pin = vpin_pin_create(owner->mm, c->uaddr, c->size, true);
+	pin = vpin_pin_create(owner->mm, c->uaddr, c->size, true, NULL);
 	KUNIT_EXPECT_PTR_EQ(test, pin, ERR_PTR(c->want));
 	KUNIT_EXPECT_EQ(test, charged(owner), 0LL);
 }
@@ -480,7 +415,7 @@ static void pin_of_more_than_the_machine_has(struct kunit *test)
 	struct owner *owner = setup(test);
 	struct vpin_pin *pin;
 
-	pin = vpin_pin_create(owner->mm, owner->addr, size, true);
+	pin = vpin_pin_create(owner->mm, owner->addr, size, true, NULL);
 	KUNIT_EXPECT_PTR_EQ(test, pin, ERR_PTR(-ENOMEM));
 	KUNIT_EXPECT_EQ(test, charged(owner), 0LL);
 }
@@ -502,7 +437,8 @@ static void pages_that_are_anywhere(struct kunit *test)
 		KUNIT_ASSERT_EQ(test, put_user(page + 1, (u8 __user *)owner->addr +
 					       (page << PAGE_SHIFT)), 0);
 	}
-	pin = vpin_pin_create(owner->mm, owner->addr, PAGES << PAGE_SHIFT, true);
+	pin = vpin_pin_create(owner->mm, owner->addr, PAGES << PAGE_SHIFT,
+			      true, NULL);
 	KUNIT_ASSERT_FALSE(test, IS_ERR(pin));
 	KUNIT_EXPECT_EQ(test, pin->nr_pages, PAGES);
 
@@ -747,30 +683,6 @@ static void unmap_marks_dirty(struct kunit *test)
 	}
 }
 
-static int mem_user_init(struct kunit *test)
-{
-	struct owner *owner = kunit_kzalloc(test, sizeof(*owner), GFP_KERNEL);
-
-	if (!owner)
-		return -ENOMEM;
-	test->priv = owner;
-	return vpin_mem_init(&owner->mem);
-}
-
-/* The charge is the test's own affair, but none is left in the end. */
-static void mem_user_exit(struct kunit *test)
-{
-	struct owner *owner = test->priv;
-
-	if (!owner)
-		return;
-	vpin_mem_fini(&owner->mem);
-	if (!owner->mm)
-		return;
-	KUNIT_EXPECT_EQ(test, charged(owner), 0LL);
-	mmdrop(owner->mm);
-}
-
 static struct kunit_case vpin_mem_user_cases[] = {
 	KUNIT_CASE(map_shares_memory),
 	KUNIT_CASE_PARAM(charged_to_the_page, charge_gen_params),
@@ -805,8 +717,8 @@ static struct kunit_case vpin_mem_user_cases[] = {
 
 static struct kunit_suite vpin_mem_user_suite = {
 	.name = "vpin_mem_user",
-	.init = mem_user_init,
-	.exit = mem_user_exit,
+	.init = owner_init,
+	.exit = owner_exit,
 	.test_cases = vpin_mem_user_cases,
 };
 kunit_test_suite(vpin_mem_user_suite);

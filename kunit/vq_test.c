@@ -492,6 +492,30 @@ static void check_all_are_told(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fake->nr_taken, 4U);
 }
 
+/*
+ * The ring comes back, and the queue stops before its worker has had a turn: what
+ * ended is told all the same.
+ */
+static void s08_stop_before_the_turn_that_tells(struct kunit *test)
+{
+	struct vpin_fake *fake = test->priv;
+	struct vpin_rig *rig = &fake->rig;
+	struct vpin_vq *vq = &rig->dev->vqs[0];
+
+	end_without_a_ring(test);
+	KUNIT_EXPECT_EQ(test, vpin_rig_suspend(rig), 0);
+	KUNIT_EXPECT_EQ(test, vpin_rig_resume(rig), 0);
+	/* Who queues the item finds that somebody has. */
+	KUNIT_ASSERT_TRUE(test, WAIT_UNTIL(!test_bit(0, &vq->work.queued)));
+	set_bit(0, &vq->work.queued);
+	vpin_rig_see(rig, rig->guest->snap);
+	KUNIT_EXPECT_EQ(test, vpin_rig_suspend(rig), 0);
+	clear_bit(0, &vq->work.queued);
+	KUNIT_EXPECT_EQ(test, vpin_driver_used_idx(&rig->drivers[0]), 3);
+	KUNIT_EXPECT_EQ(test, vpin_rig_resume(rig), 0);
+	check_all_are_told(test);
+}
+
 static void s08_suspend_without_a_ring(struct kunit *test)
 {
 	struct vpin_fake *fake = test->priv;
@@ -666,6 +690,81 @@ static void rings_in_places(struct kunit *test)
 	}
 }
 
+/* As if the owner had changed his mapping @nr times. */
+static void fall_behind(struct vpin_rig *rig, unsigned long nr)
+{
+	struct vpin_watch *watch = rig->dev->mem.watch;
+
+	spin_lock(&watch->lock);
+	watch->changes += nr;
+	watch->behind = true;
+	spin_unlock(&watch->lock);
+}
+
+/* As if all but the last @left of his changes were followed. */
+static void catch_up(struct vpin_rig *rig, unsigned long left)
+{
+	struct vpin_watch *watch = rig->dev->mem.watch;
+
+	mutex_lock(&rig->dev->lock);
+	spin_lock(&watch->lock);
+	watch->followed = watch->changes - left;
+	watch->behind = left;
+	spin_unlock(&watch->lock);
+	vpin_dev_fresh(&rig->dev->mem);
+	mutex_unlock(&rig->dev->lock);
+}
+
+/* Chains that may mean memory that is not followed yet are not taken. */
+static void chains_wait_until_memory_is_followed(struct kunit *test)
+{
+	struct vpin_fake *fake = test->priv;
+	struct vpin_rig *rig = &fake->rig;
+	u64 runs;
+
+	vpin_rig_run(rig, NUM, 0);
+	vpin_rig_serve(rig, 0, 1);
+	fall_behind(rig, 1);
+	vpin_rig_offer(rig, 0, 0, 2);
+	msleep(20);
+	KUNIT_EXPECT_EQ(test, fake->nr_taken, 1U);
+	KUNIT_EXPECT_EQ(test, vpin_driver_used_idx(&rig->drivers[0]), 1);
+
+	/* It sleeps meanwhile. */
+	runs = rig->dev->vqs[0].nr_runs;
+	msleep(20);
+	KUNIT_EXPECT_EQ(test, rig->dev->vqs[0].nr_runs, runs);
+	catch_up(rig, 0);
+	KUNIT_EXPECT_TRUE(test, vpin_rig_used(rig, 0, 3));
+	vpin_rig_serve(rig, 0, 1);
+	KUNIT_EXPECT_EQ(test, fake->nr_bad, 0U);
+}
+
+/* What came after the chains were seen does not hold them up. */
+static void chains_do_not_wait_for_later_changes(struct kunit *test)
+{
+	struct vpin_fake *fake = test->priv;
+	struct vpin_rig *rig = &fake->rig;
+	unsigned int i;
+
+	vpin_rig_run(rig, NUM, 0);
+	vpin_rig_chain(rig, 0, 0, 1);
+	fall_behind(rig, 1);
+	for (i = 0; i < 100; i++) {
+		u16 idx = rig->drivers[0].idx;
+
+		vpin_rig_offer(rig, 0, 0, 2);
+		msleep(1);
+		KUNIT_EXPECT_EQ(test, vpin_driver_used_idx(&rig->drivers[0]), idx);
+		/* Never is all followed. */
+		fall_behind(rig, 3);
+		catch_up(rig, 3);
+		KUNIT_ASSERT_TRUE(test, vpin_rig_used(rig, 0, idx + 2));
+	}
+	catch_up(rig, 0);
+	vpin_rig_serve(rig, 0, 1);
+}
+
 static struct kunit_case vpin_vq_cases[] = {
 	KUNIT_CASE(set_num_takes_powers_of_two),
 	KUNIT_CASE(set_base_has_16_bits),
@@ -686,12 +785,15 @@ static struct kunit_case vpin_vq_cases[] = {
 	KUNIT_CASE(no_busy_polling_unless_asked_for),
 	KUNIT_CASE(unmap_of_one_area_makes_the_queue_wait),
 	KUNIT_CASE(unmap_with_requests_in_flight),
+	KUNIT_CASE(s08_stop_before_the_turn_that_tells),
 	KUNIT_CASE(s08_suspend_without_a_ring),
 	KUNIT_CASE(s08_resume_without_a_ring),
 	KUNIT_CASE(s08_disable_without_a_ring),
 	KUNIT_CASE(s08_reset_without_a_ring),
 	KUNIT_CASE(stop_of_an_unmapped_queue),
 	KUNIT_CASE(memory_comes_and_goes_under_load),
+	KUNIT_CASE(chains_wait_until_memory_is_followed),
+	KUNIT_CASE(chains_do_not_wait_for_later_changes),
 	KUNIT_CASE_PARAM(rings_in_places, place_gen_params),
 	{}
 };

@@ -6,6 +6,8 @@ static int __init vpin_init(void)
 {
 	int ret;
 
+	if (!IS_ENABLED(CONFIG_MMU_NOTIFIER))
+		pr_notice("vhost_pin: this kernel has no CONFIG_MMU_NOTIFIER: what an owner takes out of his address space stays pinned, and is what his guest's devices see\n");
 	vpin_dev_debugfs_init();
 	vpin_bench_init();
 	ret = vpin_blocking_init();

@@ -10,6 +10,7 @@
 #include <linux/blkdev.h>
 #include <linux/eventfd.h>
 #include <linux/mm.h>
+#include <linux/mmap_lock.h>
 #include <linux/pagemap.h>
 #include <linux/vhost.h>
 
@@ -42,7 +43,50 @@ static inline void vpin_eventfd_signal(struct eventfd_ctx *ctx)
 }
 
 /*
- * Pins up to @nr of the caller's pages for long: as pin_user_pages_fast().
+ * Pins up to @nr pages of @mm for long, with GUP's @flags.  Before 6.5 who held a
+ * page for long could not let go of the lock while it was faulted in.
+ */
+static inline long vpin_pin_pages_of(struct mm_struct *mm, unsigned long start,
+				     int nr, unsigned int flags,
+				     struct page **pages)
+{
+	int locked = 1;
+	long ret;
+
+	if (mm == current->mm)
+		return pin_user_pages_fast(start, nr, flags, pages);
+	if (mmap_read_lock_killable(mm))
+		return -EINTR;
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 5, 0)
+	ret = pin_user_pages_remote(mm, start, nr, flags, pages, NULL, NULL);
+#else
+	ret = pin_user_pages_remote(mm, start, nr, flags, pages, &locked);
+#endif
+	if (locked)
+		mmap_read_unlock(mm);
+	return ret;
+}
+
+/*
+ * The pages that are mapped at @start in @mm, with a reference on each, up to the
+ * first of @nr where none is.  Nothing is faulted in, and no permission needed.
+ * FOLL_DUMP says to 6.1's huge pages what FOLL_NOFAULT says to all others.
+ */
+static inline long vpin_get_mapped_pages(struct mm_struct *mm,
+					 unsigned long start, unsigned long nr,
+					 struct page **pages)
+{
+	unsigned int flags = FOLL_NOFAULT | FOLL_DUMP | FOLL_FORCE;
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 5, 0)
+	return get_user_pages_remote(mm, start, nr, flags, pages, NULL, NULL);
+#else
+	return get_user_pages_remote(mm, start, nr, flags, pages, NULL);
+#endif
+}
+
+/*
+ * Pins up to @nr of @mm's pages for long: as pin_user_pages_fast().
  *
  * Before 6.2 a pin for reading left the zero page, and pages shared after a
  * fork, in place: a later write of the process went to another page.  Drivers
@@ -50,26 +94,26 @@ static inline void vpin_eventfd_signal(struct eventfd_ctx *ctx)
  * copied, refuses.  Force also opens what the process may not read: that is
  * tried first.
  */
-static inline int vpin_pin_user_pages(unsigned long start, int nr,
-				      bool writable, struct page **pages)
+static inline int vpin_pin_user_pages(struct mm_struct *mm, unsigned long start,
+				      int nr, bool writable, struct page **pages)
 {
 	unsigned int flags = FOLL_LONGTERM | (writable ? FOLL_WRITE : 0);
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 2, 0)
 	if (!writable) {
-		int ret = pin_user_pages_fast(start, nr, flags, pages);
+		int ret = vpin_pin_pages_of(mm, start, nr, flags, pages);
 
 		if (ret <= 0)
 			return ret;
 		nr = ret;
 		unpin_user_pages(pages, nr);
-		ret = pin_user_pages_fast(start, nr, flags | FOLL_WRITE |
-					  FOLL_FORCE, pages);
+		ret = vpin_pin_pages_of(mm, start, nr, flags | FOLL_WRITE |
+					FOLL_FORCE, pages);
 		if (ret != -EFAULT)
 			return ret;
 	}
 #endif
-	return pin_user_pages_fast(start, nr, flags, pages);
+	return vpin_pin_pages_of(mm, start, nr, flags, pages);
 }
 
 /* 6.11 made it one of the queue's limits. */

@@ -364,7 +364,7 @@ struct vpin_chain {
 int vpin_chain_walk(struct vpin_chain *chain,
 		    const struct vpin_desc_table *table, struct vpin_hint *hint,
 		    u16 head, bool allow_indirect);
-u8 *vpin_chain_salvage(const struct vpin_desc_table *table, u16 head);
+u8 *vpin_chain_salvage(const struct vpin_desc_table *table, u16 head, u64 *gpa);
 
 /**
  * struct vpin_cursor - a place in the bytes of one half of a chain

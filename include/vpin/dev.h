@@ -35,6 +35,9 @@ struct dentry;
  *	those that the type does not let a driver write are left alone
  * @features_ok: the driver has chosen: @features of the device is final
  * @reset: the device was reset; all queues are stopped
+ * @resize: looks how large the backend is now; queues may run.  Returns 1 if
+ *	config space is another now, 0 if not, or an errno of VPIN_RESIZE.  NULL if
+ *	the type has no size.
  * @vq_start: allocates what a queue needs to run; returns 0 or -ENOMEM
  * @vq_stop: frees it; nothing is in flight
  * @vq_resume: goes on with what earlier turns could not do, whether chains may be
@@ -64,6 +67,7 @@ struct vpin_dev_type {
 			     u32 len);
 	void (*features_ok)(struct vpin_dev *dev);
 	void (*reset)(struct vpin_dev *dev);
+	int (*resize)(struct vpin_dev *dev);
 	int (*vq_start)(struct vpin_vq *vq);
 	void (*vq_stop)(struct vpin_vq *vq);
 	bool (*vq_resume)(struct vpin_vq *vq);
@@ -88,6 +92,20 @@ struct vpin_hire {
 };
 
 /**
+ * struct vpin_follow - how a device follows its owner's mapping
+ * @wq: runs @work
+ * @work: follows it
+ * @again: a ring could not be pinned, and is looked for again
+ * @late: it could not be followed
+ */
+struct vpin_follow {
+	struct workqueue_struct *wq;
+	struct delayed_work work;
+	bool again;
+	bool late;
+};
+
+/**
  * struct vpin_dev - a virtio device
  * @lock: serialises everything that an ABI asks for; guards all fields but
  *	those below @config_call_lock
@@ -95,6 +113,8 @@ struct vpin_hire {
  * @type: what it is
  * @priv: the type's own
  * @mem: the guest's memory
+ * @follow: how that follows the owner's mapping
+ * @dirty: the log of what is written to it, or NULL
  * @status: VIRTIO_CONFIG_S_*, without NEEDS_RESET
  * @suspended: between suspend and resume; no queue runs
  * @offered: features offered to the driver, bit n is feature n
@@ -107,6 +127,7 @@ struct vpin_hire {
  *	type's to set
  * @may_have_holes: it starts though part of the guest's memory could not be
  *	pinned
+ * @live_setup: a queue that does not run can be set up while others do
  * @has_nice: its workers are as nice as @nice, not as the owner
  * @nice: -20 to 19
  * @owned: there is an owner
@@ -130,6 +151,8 @@ struct vpin_dev {
 	const struct vpin_dev_type *type;
 	void *priv;
 	struct vpin_mem mem;
+	struct vpin_follow follow;
+	struct vpin_dirty *dirty;
 	u8 status;
 	bool suspended;
 	u64 offered;
@@ -140,6 +163,7 @@ struct vpin_dev {
 	u16 queue_size;
 	u16 chain_max;
 	bool may_have_holes;
+	bool live_setup;
 	bool has_nice;
 	s8 nice;
 	bool owned;
@@ -172,6 +196,12 @@ static inline bool vpin_dev_is_running(const struct vpin_dev *dev)
 	return dev->status & VIRTIO_CONFIG_S_DRIVER_OK && !dev->suspended;
 }
 
+/* Whether a queue that does not run may be told where its ring is. */
+static inline bool vpin_dev_may_set_up(const struct vpin_dev *dev)
+{
+	return !vpin_dev_is_running(dev) || dev->live_setup;
+}
+
 /* Whether the driver took a feature. */
 static inline bool vpin_dev_has(const struct vpin_dev *dev, unsigned int feature)
 {
@@ -194,12 +224,21 @@ void vpin_dev_signal_config(struct vpin_dev *dev);
 void vpin_dev_fail(struct vpin_dev *dev);
 
 int vpin_dev_map(struct vpin_dev *dev, u64 gpa, u64 size, u64 uaddr, u32 perm);
+int vpin_dev_set_dirty(struct vpin_dev *dev, u64 uaddr, u64 size);
+int vpin_dev_use_dirty(struct vpin_dev *dev, struct vpin_dirty *dirty);
+int vpin_dev_resize(struct vpin_dev *dev);
 
 /* Between the files of the device. */
 int vpin_dev_init_owner(struct vpin_dev *dev, u16 nr_workers);
 void vpin_dev_fini_owner(struct vpin_dev *dev);
 struct vpin_worker *vpin_dev_worker(struct vpin_dev *dev, u16 index);
 void vpin_dev_idle(struct vpin_dev *dev);
+int vpin_dev_init_follow(struct vpin_dev *dev);
+void vpin_dev_stop_follow(struct vpin_dev *dev);
+void vpin_dev_fini_follow(struct vpin_dev *dev);
+void vpin_dev_behind(struct vpin_mem *mem);
+void vpin_dev_fresh(struct vpin_mem *mem);
+void vpin_dev_look_again(struct vpin_dev *dev);
 void vpin_dev_free(struct vpin_dev *dev, unsigned long until);
 void vpin_dev_debugfs_add(struct vpin_dev *dev);
 void vpin_dev_debugfs_del(struct vpin_dev *dev);

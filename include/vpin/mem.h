@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The guest's address space: user memory that is pinned when it is mapped and
- * unpinned when the last user of it is gone.
+ * unpinned when the last user of it is gone.  What its owner takes out of his own
+ * address space meanwhile is followed: see vpin_mem_follow().
  *
  * An address space is a chain of snapshots.  A change makes a new snapshot
  * that shares the unchanged pins, and publishes it; who holds an older one
@@ -14,8 +15,12 @@
 #ifndef _VPIN_MEM_H
 #define _VPIN_MEM_H
 
+#include <linux/compiler.h>
+#include <linux/list.h>
 #include <linux/minmax.h>
 #include <linux/mutex.h>
+#include <linux/refcount.h>
+#include <linux/spinlock.h>
 #include <vpin/snap.h>
 
 /* Most ranges of one address space; bounds what a VMM makes us allocate. */
@@ -29,12 +34,38 @@ struct vpin_mem;
  * @prepare: @next will be published: makes what it takes to see it.  Returns 0
  *	or an errno, and then the change does not happen.
  * @commit: @next, which was prepared for, has been published
+ * @fresh: what is published is what the owner had mapped when it was last behind:
+ *	who waits goes on
+ * @behind: the owner changed his mapping: someone calls vpin_mem_follow() soon,
+ *	until it is not behind any more.  Does not sleep, nor allocate.
  *
- * Both with the address space locked.
+ * All but the last with the address space locked.
  */
 struct vpin_mem_ops {
 	int (*prepare)(struct vpin_mem *mem, struct vpin_snap *next);
 	void (*commit)(struct vpin_mem *mem);
+	void (*fresh)(struct vpin_mem *mem);
+	void (*behind)(struct vpin_mem *mem);
+};
+
+/**
+ * struct vpin_watch - what became of an owner's mapping, for who reads it
+ * @behind: what is published may not be what he has mapped
+ * @changes: changes of it that were seen; wraps
+ * @followed: how many of them are published
+ * @lock: guards all fields, and the marks of each pin
+ * @marked: the tracks of pins that he changed
+ * @mem: the address space; NULL once nobody follows any more
+ * @ref: the address space, and each pin that is tracked
+ */
+struct vpin_watch {
+	bool behind;
+	unsigned long changes;
+	unsigned long followed;
+	spinlock_t lock;
+	struct list_head marked;
+	struct vpin_mem *mem;
+	refcount_t ref;
 };
 
 /**
@@ -44,6 +75,8 @@ struct vpin_mem_ops {
  * @mm: the owner, charged for pinned pages; NULL before vpin_mem_bind()
  * @snap: what readers get
  * @batch: changes of it that the open batch gathers; NULL if none is open
+ * @watch: what became of the owner's mapping
+ * @bereft: pins of @snap have lost pages, and their successors are to be published
  * @lost: maps failed that no snapshot remembers: see vpin_mem_has_holes()
  * @lost_first: first GPA of these
  * @lost_last: last GPA of them
@@ -54,6 +87,8 @@ struct vpin_mem {
 	struct mm_struct *mm;
 	struct vpin_snap *snap;
 	struct vpin_batch *batch;
+	struct vpin_watch *watch;
+	bool bereft;
 	bool lost;
 	u64 lost_first;
 	u64 lost_last;
@@ -70,8 +105,20 @@ int vpin_mem_batch_begin(struct vpin_mem *mem);
 int vpin_mem_batch_end(struct vpin_mem *mem);
 int vpin_mem_forgive(struct vpin_mem *mem);
 bool vpin_mem_has_holes(struct vpin_mem *mem);
+int vpin_mem_follow(struct vpin_mem *mem, bool again);
+void vpin_mem_unfollow(struct vpin_mem *mem);
+
+/*
+ * Whether the owner changed his mapping and it is not followed yet.  Who has read
+ * something that a guest wrote after the change sees it, if it was read in order.
+ */
+static __always_inline bool vpin_watch_is_behind(const struct vpin_watch *watch)
+{
+	return READ_ONCE(watch->behind);
+}
 
 struct vpin_snap *vpin_mem_snap(struct vpin_mem *mem);
+unsigned long vpin_pin_nr_pinned(const struct vpin_pin *pin);
 
 /**
  * struct vpin_window - guest memory as one linear piece of kernel addresses
@@ -86,6 +133,30 @@ struct vpin_window {
 int vpin_window_open(struct vpin_window *window, const struct vpin_snap *snap,
 		     u64 gpa, u64 len, u32 perm);
 void vpin_window_close(struct vpin_window *window);
+
+/* What a bit of a dirty log stands for, whatever the host's pages are. */
+#define VPIN_DIRTY_SHIFT	12
+
+/**
+ * struct vpin_dirty - a dirty log: a bitmap of the owner's, with a bit for each
+ * page of guest addresses, set when the page was written
+ * @pin: its memory
+ * @vmapped: the mapping that makes it linear
+ * @bits: its first byte there
+ * @size: bytes
+ * @short_of: somebody was told that pages have no bit in it
+ */
+struct vpin_dirty {
+	struct vpin_pin *pin;
+	void *vmapped;
+	u8 *bits;
+	u64 size;
+	bool short_of;
+};
+
+struct vpin_dirty *vpin_dirty_create(struct vpin_mem *mem, u64 uaddr, u64 size);
+void vpin_dirty_destroy(struct vpin_dirty *dirty);
+bool vpin_dirty_mark(struct vpin_dirty *dirty, u64 gpa, u64 len);
 
 /* The rooms' own: between the files of mem. */
 /* Pages that [uaddr, uaddr + size) touches. */
@@ -110,9 +181,17 @@ int vpin_pin_set_chunk(struct vpin_pin *pin, unsigned long i,
 		       void *const *addrs);
 void *vpin_pin_around(const struct vpin_pin *pin, u64 offset, u64 len,
 		      u64 *before, u64 *after);
+unsigned long vpin_pin_get_chunk(const struct vpin_pin *pin, unsigned long i,
+				 void **addrs);
+int vpin_pin_drop(struct vpin_pin *pin, unsigned long i, void *const *kept,
+		  void *const *gone);
+bool vpin_pin_is_absent(const struct vpin_pin *pin, u64 offset);
+void **vpin_pin_make_room(const struct vpin_pin *pin, u64 offset);
+bool vpin_pin_add(struct vpin_pin *pin, u64 offset, void *addr, void ***room);
 struct vpin_pin *vpin_pin_create(struct mm_struct *mm, u64 uaddr, u64 size,
-				 bool writable);
+				 bool writable, struct vpin_watch *watch);
 void vpin_pin_put(struct vpin_pin *pin);
+bool vpin_pin_fill(struct vpin_pin *pin, u64 offset, u64 len);
 struct vpin_snap *vpin_snap_empty(void);
 struct vpin_snap *vpin_snap_alloc(u32 nr);
 void vpin_snap_set(struct vpin_snap *snap, u32 i,

@@ -33,15 +33,23 @@
 /* Entries that are copied at a time: a cache line of them. */
 #define VPIN_RING_STAGE	32
 
+/* What the driver was asked to do, in the memory where the ring is now. */
+enum vpin_ring_kicks {
+	VPIN_RING_KICKS_UNKNOWN,
+	VPIN_RING_KICKS_WANTED,
+	VPIN_RING_KICKS_UNWANTED,
+} __packed;
+
 /**
  * struct vpin_ring - the device's side of a split ring
  * @num: entries, a power of two
  * @event_idx: VIRTIO_F_EVENT_IDX was negotiated
- * @kick_enabled: the driver was asked to kick
+ * @kicks: what the driver was asked to do
  * @signal_valid: @signalled means something
  * @last_avail: index of the next entry to take
  * @staged: the entries before this index and from @last_avail on are in @heads
  * @avail_idx: the driver's index, as last read
+ * @looks: how often it was read; wraps
  * @used_idx: index of the next used entry to write
  * @used_published: what used->idx says
  * @signalled: what used->idx said when the driver was last asked about signals
@@ -53,7 +61,7 @@
 struct vpin_ring {
 	u16 num;
 	bool event_idx;
-	bool kick_enabled;
+	enum vpin_ring_kicks kicks;
 	bool signal_valid;
 	u16 last_avail;
 	u16 staged;
@@ -61,6 +69,7 @@ struct vpin_ring {
 	u16 used_idx;
 	u16 used_published;
 	u16 signalled;
+	u32 looks;
 	const struct vring_desc *desc;
 	struct vring_avail *avail;
 	struct vring_used *used;
@@ -99,6 +108,12 @@ static inline bool vpin_ring_is_ahead(const struct vpin_ring *ring)
 {
 	return ring->last_avail != ring->avail_idx ||
 	       ring->last_avail != vpin_ring_to_cpu(READ_ONCE(ring->avail->idx));
+}
+
+/* Whether the driver kicks for the next chain; nothing was taken since it was told. */
+static inline bool vpin_ring_is_kicked(const struct vpin_ring *ring)
+{
+	return ring->kicks == VPIN_RING_KICKS_WANTED;
 }
 
 /* How many chains the driver offers, as far as it can be believed: a guess. */

@@ -7,6 +7,9 @@
  *   GPA	address as the guest's driver writes it into a descriptor (the
  *		IOVA of the vhost ABIs)
  *   pin	one pinned piece of user memory, and where its pages are
+ *   absent	a page that its owner took out of his address space: not pinned
+ *	until it is next accessed
+ *   successor	of a pin that lost pages: the same piece without them
  *   range	a stretch of GPAs that a pin backs, first and last inclusive
  *   snapshot	a sorted array of ranges that never changes once published
  *   chunk	2 MiB of user addresses, as much as a huge page holds
@@ -35,16 +38,26 @@
 /* In a chunk's word: the rest leads to an array. */
 #define VPIN_CHUNK_ARRAY	1UL
 
+struct vpin_lost;
+struct vpin_track;
+
 /**
  * struct vpin_pin - pinned user memory and where its pages are
- * @ref: ranges that use it
+ * @ref: ranges that use it, and the pin that it succeeded
  * @writable: pinned for writing, dirty when unpinned
  * @skip: pages of chunk 0 that come before the pin
  * @mm: who is charged for it
  * @nr_pages: length in pages
  * @nr_chunks: length of @chunks
  * @chunks: of each chunk, the kernel address of its first byte if its pages are
- *	contiguous, else VPIN_CHUNK_ARRAY and the array of its pages' addresses
+ *	contiguous, else VPIN_CHUNK_ARRAY and the array of its pages' addresses,
+ *	NULL for an absent one; a pin and its successors have it in common
+ * @track: follows what its owner does; NULL if nobody does, and none is absent
+ * @lost: what its readers may still use, and its successor's have not
+ * @next: its successor, with a reference; NULL if it has none
+ *
+ * Who holds a pin may use what it ever found there: a page that is taken out is
+ * unpinned after the pin that was the newest then, and with it all older ones.
  */
 struct vpin_pin {
 	refcount_t ref;
@@ -53,7 +66,10 @@ struct vpin_pin {
 	struct mm_struct *mm;
 	unsigned long nr_pages;
 	unsigned long nr_chunks;
-	unsigned long chunks[];
+	unsigned long *chunks;
+	struct vpin_track *track;
+	struct vpin_lost *lost;
+	struct vpin_pin *next;
 };
 
 /**
@@ -270,8 +286,11 @@ void *vpin_snap_translate(const struct vpin_snap *snap, struct vpin_hint *hint,
  *	also crosses into adjacent ranges.
  * @perm: VPIN_PERM_* that the access needs
  *
+ * A page that its owner took out of his address space is pinned anew, as it is
+ * there now, which may sleep.
+ *
  * Return: a kernel address that stays valid as long as @snap is held, or NULL
- * if @gpa is not mapped with @perm.
+ * if @gpa is not mapped with @perm, or its owner has nothing there.
  */
 static __always_inline void *vpin_snap_resolve(const struct vpin_snap *snap,
 					       struct vpin_hint *hint, u64 gpa,

@@ -66,9 +66,26 @@ struct vpin_view {
 };
 
 /**
+ * struct vpin_extent - guest addresses that a chain in flight lets the device
+ * write, for the dirty log
+ * @next: of the same chain, or of those that are not in use
+ * @first: first GPA
+ * @last: last GPA
+ */
+struct vpin_extent {
+	struct vpin_extent *next;
+	u64 first;
+	u64 last;
+};
+
+/* Extents of a queue; a chain takes no more than it has buffers. */
+#define VPIN_VQ_EXTENTS	4096
+
+/**
  * struct vpin_req - a chain in flight; a device type's request begins with one
  * @node: in the list of completed ones
  * @view: what the chain was translated through
+ * @writes: what it lets the device write, if that is to be logged
  * @vq: its queue
  * @polled: in the queue's list of such, or empty
  * @len: bytes that the device wrote, for the used ring
@@ -77,6 +94,7 @@ struct vpin_view {
 struct vpin_req {
 	struct llist_node node;
 	struct vpin_view *view;
+	struct vpin_extent *writes;
 	struct vpin_vq *vq;
 	struct list_head polled;
 	u32 len;
@@ -127,10 +145,18 @@ struct vpin_untold {
  *	has been since
  * @inflight: requests that have not ended
  * @polled: of them, in order, those that end only when the backend is polled
+ * @watch: what became of the owner's mapping
+ * @look: the reading of the driver's index that @seen belongs to
+ * @seen: changes of the mapping that chains of that reading may have come after
+ * @behind: chains wait until they are followed
  * @fetching: chains may be taken
  * @stalled: the device type cannot start more before a request ends; its to
  *	set, and to clear when it is run again
  * @broken: the ring cannot be trusted; nothing is taken until a reset
+ * @dirty: the device's dirty log, if it has one
+ * @extents: VPIN_VQ_EXTENTS of them, once there was a log while the queue ran
+ * @free_extents: those that are not in use
+ * @nr_free_extents: how many
  * @nr_chains: chains taken
  * @nr_bad_chains: of them, malformed
  * @nr_signals: signals sent to the driver
@@ -175,9 +201,17 @@ struct vpin_vq {
 	u64 slept_at;
 	unsigned int inflight;
 	struct list_head polled;
+	const struct vpin_watch *watch;
+	unsigned long seen;
+	u32 look;
+	bool behind;
 	bool fetching;
 	bool stalled;
 	bool broken;
+	struct vpin_dirty *dirty;
+	struct vpin_extent *extents;
+	struct vpin_extent *free_extents;
+	unsigned int nr_free_extents;
 	u64 nr_chains;
 	u64 nr_bad_chains;
 	u64 nr_signals;
@@ -200,13 +234,17 @@ void vpin_vq_set_err(struct vpin_vq *vq, struct eventfd_ctx *ctx);
 /* For the device. */
 int vpin_vq_start(struct vpin_vq *vq);
 int vpin_vq_stop(struct vpin_vq *vqs, unsigned int nr);
+int vpin_vq_pause(struct vpin_vq *vqs, unsigned int nr);
 void vpin_vq_drain(struct vpin_vq *vq);
+void vpin_vq_undrain(struct vpin_vq *vq);
 bool vpin_vq_is_drained(const struct vpin_vq *vq);
 void vpin_vq_end(struct vpin_vq *vq);
 void vpin_vq_forget(struct vpin_vq *vq);
 int vpin_vq_prepare(struct vpin_vq *vq, struct vpin_snap *snap);
 void vpin_vq_unprepare(struct vpin_vq *vq);
 void vpin_vq_see(struct vpin_vq *vq);
+int vpin_vq_dirty_alloc(struct vpin_vq *vq);
+void vpin_vq_dirty_set(struct vpin_vq *vq, struct vpin_dirty *dirty);
 
 /* For a device type, on the worker; the last three from any context. */
 int vpin_vq_take(struct vpin_vq *vq, u16 *head);
@@ -229,6 +267,20 @@ static inline unsigned int vpin_vq_offered(const struct vpin_vq *vq)
 struct vpin_view *vpin_view_create(struct vpin_vq *vq, struct vpin_snap *snap);
 void vpin_view_put(struct vpin_view *view);
 bool vpin_vq_work(struct vpin_work *work);
+void vpin_vq_tell(struct vpin_vq *vq);
+void vpin_vq_dirty_free(struct vpin_vq *vq);
+void vpin_vq_dirty_mark(struct vpin_vq *vq, u64 gpa, u64 len);
+void vpin_vq_dirty_ring(struct vpin_vq *vq);
+void vpin_vq_dirty_chain(struct vpin_vq *vq);
+void vpin_vq_dirty_begin(struct vpin_vq *vq, struct vpin_req *req);
+void vpin_vq_dirty_end(struct vpin_vq *vq, struct vpin_req *req);
+
+/* Whether the next chain may have to wait for extents: until another ends. */
+static inline bool vpin_vq_dirty_is_short(const struct vpin_vq *vq)
+{
+	return unlikely(vq->dirty) && vq->nr_free_extents < vq->chain.max;
+}
+
 bool vpin_vq_poll(struct vpin_vq *vq);
 void vpin_vq_poll_adapt(struct vpin_vq *vq);
 

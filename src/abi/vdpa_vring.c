@@ -79,10 +79,10 @@ static long vpin_vdpa_set_vring_addr(struct vpin_dev *dev, void __user *arg)
 	vq = vpin_vdpa_vq(dev, addr.index);
 	if (!vq)
 		return -ENOBUFS;
-	/* The log is for migration, which vhost-vdpa does not have. */
+	/* What is logged is the device's, by VPIN_SET_LOG. */
 	if (addr.flags & ~BIT(VHOST_VRING_F_LOG))
 		return -EOPNOTSUPP;
-	if (vpin_dev_is_running(dev))
+	if (!vpin_dev_may_set_up(dev))
 		return -EINVAL;
 	return vpin_vq_set_addr(vq, addr.desc_user_addr, addr.avail_user_addr,
 				addr.used_user_addr);
@@ -115,7 +115,7 @@ static long vpin_vdpa_vring_state(struct vpin_dev *dev, unsigned int cmd,
 	case VHOST_SET_VRING_NUM:
 		return vpin_vq_set_num(vq, state.num);
 	case VHOST_SET_VRING_BASE:
-		if (vpin_dev_is_running(dev))
+		if (!vpin_dev_may_set_up(dev))
 			return -EINVAL;
 		return vpin_vq_set_base(vq, state.num);
 	case VHOST_VDPA_SET_VRING_ENABLE:
@@ -182,6 +182,6 @@ long vpin_vdpa_vring_ioctl(struct vpin_dev *dev, unsigned int cmd,
 	case VHOST_VDPA_GET_VRING_DESC_GROUP:
 		return -EOPNOTSUPP;
 	default:
-		return -ENOIOCTLCMD;
+		return vpin_vdpa_own_ioctl(dev, cmd, arg);
 	}
 }

@@ -34,8 +34,9 @@ static void vpin_blk_bdev_uncache(struct vpin_blocking_item *item)
 }
 
 /* It ended; some of it may have been written, however it did. */
-static void vpin_blk_bdev_over(struct vpin_blk_req *req,
-			       struct vpin_blk_part *part, u8 result)
+static __always_inline void vpin_blk_bdev_over(struct vpin_blk_req *req,
+					       struct vpin_blk_part *part,
+					       u8 result)
 {
 	if (likely(!vpin_blk_is_write(req) ||
 		   !vpin_blk_is_cached(req->disk, part->pos, part->len))) {
@@ -93,19 +94,14 @@ static blk_opf_t vpin_blk_bdev_opf(const struct vpin_blk_req *req)
 	       (req->stable ? REQ_FUA : 0);
 }
 
-static void vpin_blk_bdev_prepare(struct vpin_blk_req *req,
-				  struct vpin_blk_part *part, blk_opf_t opf)
+static __always_inline void vpin_blk_bdev_prepare(struct vpin_blk_req *req,
+						  struct vpin_blk_part *part,
+						  blk_opf_t opf)
 {
 	struct bio *bio = &part->bio;
 
 	bio_init(bio, req->disk->bdev, vpin_blk_part_vecs(part), part->nr_vecs,
 		 opf);
-	/*
-	 * One that is not polled must not become the first of a request that is:
-	 * nobody would poll for the others then.
-	 */
-	if (unlikely(READ_ONCE(req->disk->poll)))
-		bio->bi_opf |= REQ_NOMERGE;
 	bio->bi_vcnt = part->nr_vecs;
 	bio->bi_iter.bi_size = part->len;
 	bio->bi_iter.bi_sector = part->pos >> SECTOR_SHIFT;
@@ -113,8 +109,17 @@ static void vpin_blk_bdev_prepare(struct vpin_blk_req *req,
 	bio->bi_end_io = vpin_blk_bdev_end;
 }
 
+/*
+ * One that is not polled must not become the first of a request that is: nobody
+ * would poll for the others then.
+ */
+static blk_opf_t vpin_blk_bdev_unpolled(const struct vpin_blk *blk)
+{
+	return unlikely(READ_ONCE(blk->poll)) ? REQ_NOMERGE : 0;
+}
+
 /* Somebody may have forbidden it since the attach; the block layer only warns. */
-static bool vpin_blk_bdev_may(const struct vpin_blk_req *req)
+static __always_inline bool vpin_blk_bdev_may(const struct vpin_blk_req *req)
 {
 	return !vpin_blk_is_write(req) || !bdev_read_only(req->disk->bdev);
 }
@@ -131,7 +136,8 @@ static void vpin_blk_bdev_block(struct vpin_blocking_item *item)
 		vpin_blk_part_end(req, part, VIRTIO_BLK_S_IOERR);
 		return;
 	}
-	vpin_blk_bdev_prepare(req, part, vpin_blk_bdev_opf(req));
+	vpin_blk_bdev_prepare(req, part, vpin_blk_bdev_opf(req) |
+			      vpin_blk_bdev_unpolled(req->disk));
 	submit_bio(&part->bio);
 }
 
@@ -141,13 +147,18 @@ static void vpin_blk_bdev_block(struct vpin_blocking_item *item)
  * that it cannot poll for: that is seen from the bio, which stays ours until the
  * request is given back.
  */
-static void vpin_blk_bdev_submit_polled(struct vpin_blk_req *req, struct bio *bio)
+static noinline void vpin_blk_bdev_submit_polled(struct vpin_blk_req *req,
+						 struct vpin_blk_part *part,
+						 blk_opf_t opf)
 {
-	bio->bi_opf &= ~REQ_NOMERGE;
-	bio->bi_opf |= REQ_POLLED;
-	list_add_tail(&req->req.polled, &req->req.vq->polled);
-	submit_bio(bio);
-	if (!(READ_ONCE(bio->bi_opf) & REQ_POLLED))
+	bool polled = part == &req->part && !op_is_flush(opf);
+
+	vpin_blk_bdev_prepare(req, part,
+			      opf | (polled ? REQ_POLLED : REQ_NOMERGE));
+	if (polled)
+		list_add_tail(&req->req.polled, &req->req.vq->polled);
+	submit_bio(&part->bio);
+	if (polled && !(READ_ONCE(part->bio.bi_opf) & REQ_POLLED))
 		list_del_init(&req->req.polled);
 }
 
@@ -168,7 +179,7 @@ static void vpin_blk_bdev_submit(struct vpin_blk_req *req,
 				 struct vpin_blk_part *part)
 {
 	struct vpin_blk *blk = req->disk;
-	struct bio *bio = &part->bio;
+	blk_opf_t opf;
 
 	if (unlikely(vpin_blk_bdev_waits(blk)) ||
 	    vpin_blk_is_cached(blk, part->pos, part->len)) {
@@ -179,12 +190,13 @@ static void vpin_blk_bdev_submit(struct vpin_blk_req *req,
 		vpin_blk_part_end(req, part, VIRTIO_BLK_S_IOERR);
 		return;
 	}
-	vpin_blk_bdev_prepare(req, part, vpin_blk_bdev_opf(req) | REQ_NOWAIT);
-	if (unlikely(READ_ONCE(blk->poll)) && part == &req->part &&
-	    !op_is_flush(bio->bi_opf))
-		vpin_blk_bdev_submit_polled(req, bio);
-	else
-		submit_bio(bio);
+	opf = vpin_blk_bdev_opf(req) | REQ_NOWAIT;
+	if (unlikely(READ_ONCE(blk->poll))) {
+		vpin_blk_bdev_submit_polled(req, part, opf);
+		return;
+	}
+	vpin_blk_bdev_prepare(req, part, opf);
+	submit_bio(&part->bio);
 }
 
 /*

@@ -77,6 +77,7 @@ const struct vpin_dev_type vpin_blk_type = {
 	.config_write = vpin_blk_config_write,
 	.features_ok = vpin_blk_config_features_ok,
 	.reset = vpin_blk_config_reset,
+	.resize = vpin_blk_resize,
 	.vq_start = vpin_blk_vq_start,
 	.vq_stop = vpin_blk_vq_stop,
 	.vq_resume = vpin_blk_vq_resume,

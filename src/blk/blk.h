@@ -91,7 +91,8 @@ struct vpin_blk_pool {
  * @poll: the block device is polled for what has ended
  * @discard: the guest may deallocate
  * @writethrough: writes are stable when they end, whatever the guest says
- * @capacity: sectors of 512 bytes
+ * @writeback: what a driver chose last in config space, until then the default
+ * @capacity: sectors of 512 bytes; may change
  * @block_size: smallest unit of transfer that the guest is told, in bytes
  * @physical_size: what it is told to align to, in bytes
  * @io_min: smallest transfer that suits the backend, in bytes
@@ -113,6 +114,7 @@ struct vpin_blk {
 	bool poll;
 	bool discard;
 	bool writethrough;
+	bool writeback;
 	u64 capacity;
 	u32 block_size;
 	u32 physical_size;
@@ -343,9 +345,11 @@ static inline int vpin_blk_bench_attach(struct vpin_blk *blk)
 /* geometry.c */
 int vpin_blk_geometry(struct vpin_blk *blk, const struct vpin_attach *args,
 		      u64 bytes, u32 block_size, u32 physical_size);
+int vpin_blk_resize(struct vpin_dev *dev);
 
 /* config.c */
 void vpin_blk_config_init(struct vpin_dev *dev, struct vpin_blk *blk);
+void vpin_blk_config_capacity(struct vpin_blk *blk);
 void vpin_blk_config_write(struct vpin_dev *dev, u32 offset, const u8 *buf,
 			   u32 len);
 void vpin_blk_config_features_ok(struct vpin_dev *dev);
@@ -379,6 +383,10 @@ void vpin_blk_pool_init(struct vpin_blk_pool *pool);
 int vpin_blk_pool_fill(struct vpin_blk_pool *pool, unsigned int nr);
 void vpin_blk_pool_empty(struct vpin_blk_pool *pool);
 bool vpin_blk_bounce(struct vpin_vq *vq, struct vpin_blk_build *build);
+
+/* errand.c */
+int vpin_blk_errand(struct vpin_blk *blk, int (*fn)(struct file *file, u64 *result),
+		    u64 *result);
 
 /* coherent.c */
 int vpin_blk_cohere_all(struct vpin_blk *blk);

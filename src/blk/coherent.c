@@ -5,10 +5,6 @@
  * other way round, as with O_DIRECT.  Mostly there are no pages, and a look at
  * their number is all that it takes.
  */
-#include <linux/completion.h>
-#include <linux/file.h>
-#include <linux/refcount.h>
-#include <linux/slab.h>
 #include "blk.h"
 
 /* How often pages are to be got rid of that somebody keeps using. */
@@ -58,54 +54,20 @@ void vpin_blk_uncache(struct vpin_blk *blk, u64 pos, u64 len)
 	vpin_blk_invalidate(blk, pos, len);
 }
 
-/* What is done at the attach, where it may block. */
-struct vpin_blk_cohering {
-	struct vpin_blocking_item item;
-	struct file *file;
-	struct completion done;
-	refcount_t refs;
-	int ret;
-};
-
-static void vpin_blk_cohering_put(struct vpin_blk_cohering *cohering)
+static int vpin_blk_do_cohere_all(struct file *file, u64 *result)
 {
-	if (refcount_dec_and_test(&cohering->refs))
-		kfree(cohering);
-}
+	struct address_space *mapping = file->f_mapping;
+	int ret = filemap_write_and_wait(mapping);
 
-static void vpin_blk_do_cohere_all(struct vpin_blocking_item *item)
-{
-	struct vpin_blk_cohering *cohering =
-		container_of(item, struct vpin_blk_cohering, item);
-	struct address_space *mapping = cohering->file->f_mapping;
-
-	cohering->ret = filemap_write_and_wait(mapping);
-	if (!cohering->ret)
+	if (!ret)
 		invalidate_mapping_pages(mapping, 0, -1);
-	__fput_sync(cohering->file);
-	complete(&cohering->done);
-	vpin_blk_cohering_put(cohering);
+	return ret;
 }
 
-/*
- * At the attach: from here on pages are the exception.  Who is killed while the
- * device does not answer does not wait for it.
- */
+/* At the attach: from here on pages are the exception. */
 int vpin_blk_cohere_all(struct vpin_blk *blk)
 {
-	struct vpin_blk_cohering *cohering;
-	int ret;
+	u64 nothing;
 
-	cohering = kzalloc(sizeof(*cohering), GFP_KERNEL_ACCOUNT);
-	if (!cohering)
-		return -ENOMEM;
-	cohering->item.fn = vpin_blk_do_cohere_all;
-	cohering->file = get_file(blk->file);
-	init_completion(&cohering->done);
-	refcount_set(&cohering->refs, 2);
-	vpin_blocking_queue(blk->dev->blocking, &cohering->item);
-	ret = wait_for_completion_killable(&cohering->done) ? -EINTR :
-							      cohering->ret;
-	vpin_blk_cohering_put(cohering);
-	return ret;
+	return vpin_blk_errand(blk, vpin_blk_do_cohere_all, &nothing);
 }

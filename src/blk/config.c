@@ -41,6 +41,12 @@ static u32 vpin_blk_config_discard_align(const struct vpin_blk *blk)
 	return align >> SECTOR_SHIFT;
 }
 
+/* The driver is told how long the disk is. */
+void vpin_blk_config_capacity(struct vpin_blk *blk)
+{
+	blk->config.capacity = __cpu_to_virtio64(true, blk->capacity);
+}
+
 /**
  * vpin_blk_config_init - what a disk offers
  * @dev: the device
@@ -62,10 +68,11 @@ void vpin_blk_config_init(struct vpin_dev *dev, struct vpin_blk *blk)
 		       BIT_ULL(VIRTIO_F_VERSION_1) |
 		       BIT_ULL(VIRTIO_F_ACCESS_PLATFORM);
 
-	config->capacity = __cpu_to_virtio64(true, blk->capacity);
+	vpin_blk_config_capacity(blk);
 	config->seg_max = vpin_le32(segs);
 	config->blk_size = vpin_le32(blk->block_size);
-	config->wce = !blk->writethrough;
+	blk->writeback = !blk->writethrough;
+	config->wce = blk->writeback;
 	config->num_queues = vpin_le16(dev->nr_vqs);
 	vpin_blk_config_topology(config, blk);
 	/* So many, header and status, whatever the ring's size: QEMU takes them. */
@@ -92,27 +99,33 @@ void vpin_blk_config_init(struct vpin_dev *dev, struct vpin_blk *blk)
 		vpin_le32(vpin_blk_config_discard_align(blk));
 }
 
-/* The one field that a driver may write is the cache mode. */
+/*
+ * The one field that a driver may write is the cache mode.  What it chose outlives
+ * a reset: a VMM resets to stop, and its guest does not choose again when it goes
+ * on.  Another driver reads there what it finds (VIRTIO 1.2, 5.2.5).
+ */
 void vpin_blk_config_write(struct vpin_dev *dev, u32 offset, const u8 *buf,
 			   u32 len)
 {
 	u32 wce = offsetof(struct virtio_blk_config, wce);
 	struct vpin_blk *blk = dev->priv;
 
-	if (!blk->writethrough && offset <= wce && wce < offset + len)
-		WRITE_ONCE(blk->config.wce, !!buf[wce - offset]);
+	if (blk->writethrough || offset > wce || wce >= offset + len)
+		return;
+	blk->writeback = buf[wce - offset];
+	WRITE_ONCE(blk->config.wce, blk->writeback);
 }
 
 void vpin_blk_config_reset(struct vpin_dev *dev)
 {
 	struct vpin_blk *blk = dev->priv;
 
-	WRITE_ONCE(blk->config.wce, !blk->writethrough);
+	WRITE_ONCE(blk->config.wce, blk->writeback);
 }
 
 /*
  * A driver that cannot flush starts with a cache that is written through
- * (VIRTIO 1.2, 5.2.5).
+ * (VIRTIO 1.2, 5.2.5), which it did not choose.
  */
 void vpin_blk_config_features_ok(struct vpin_dev *dev)
 {

@@ -60,19 +60,24 @@ static __always_inline int vpin_blk_part_fill(struct vpin_blk_part *part,
 }
 
 /*
- * The most bytes, whole blocks, of a part: a bio that must not wait must not need
- * to be split either.
+ * The most of @left bytes, whole blocks, that go into a part: a bio that must not
+ * wait must not need to be split either.
  */
-static u32 vpin_blk_part_max(const struct vpin_blk *blk, u64 pos)
+static u32 vpin_blk_part_max(const struct vpin_blk *blk, u64 pos, u32 left)
 {
 	u32 max = VPIN_BLK_PART_MAX, chunk;
 	const struct request_queue *q;
 
+	/* Anything takes a page. */
+	if (left <= PAGE_SIZE)
+		return left;
 	if (!blk->direct || !blk->bdev)
-		return max;
+		return min(max, left);
 	q = bdev_get_queue(blk->bdev);
 	max = min(max, queue_max_bytes((struct request_queue *)q));
 	chunk = q->limits.chunk_sectors;
+	if (likely(left <= max && !chunk))
+		return left;
 	if (chunk) {
 		u64 offset = get_start_sect(blk->bdev) + (pos >> SECTOR_SHIFT);
 		u32 room = chunk - offset % chunk;
@@ -80,7 +85,7 @@ static u32 vpin_blk_part_max(const struct vpin_blk *blk, u64 pos)
 		if (room < max >> SECTOR_SHIFT)
 			max = room << SECTOR_SHIFT;
 	}
-	return max(round_down(max, blk->block_size), blk->block_size);
+	return min(left, max(round_down(max, blk->block_size), blk->block_size));
 }
 
 /* Whether what is left may be as few pieces as a request's own part takes. */
@@ -148,7 +153,7 @@ bool vpin_blk_build(struct vpin_vq *vq, struct vpin_blk_build *build)
 
 	build->waits = false;
 	while (build->left) {
-		u32 max = build->left;
+		u32 max;
 
 		if (unlikely(queue->left <= 0))
 			return false;
@@ -163,9 +168,7 @@ bool vpin_blk_build(struct vpin_vq *vq, struct vpin_blk_build *build)
 			build->waits = true;
 			return false;
 		}
-		/* Anything takes a page. */
-		if (max > PAGE_SIZE)
-			max = min(max, vpin_blk_part_max(blk, build->pos));
+		max = vpin_blk_part_max(blk, build->pos, build->left);
 		ret = vpin_blk_part_fill(part, max_vecs, max, &build->data,
 					 blk->align_mask);
 		if (unlikely(ret)) {

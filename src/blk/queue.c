@@ -145,6 +145,14 @@ static void vpin_blk_collect(struct vpin_blk_queue *queue)
 		vpin_blk_keep(queue, part);
 }
 
+/* Whether all that was started is under way, and nothing came back. */
+static bool vpin_blk_is_clear(const struct vpin_blk_queue *queue)
+{
+	return likely(!queue->build.req && !queue->kept &&
+		      llist_empty(&queue->ended) &&
+		      llist_empty(&queue->refused));
+}
+
 /*
  * After all was started that could be: sees to it that what is left goes on.
  * Return: whether it does in another turn; otherwise an end leads to that.
@@ -154,6 +162,8 @@ static bool vpin_blk_settle(struct vpin_vq *vq)
 	struct vpin_blk_queue *queue = vq->priv;
 	const struct vpin_blk *blk = vq->dev->priv;
 
+	if (vpin_blk_is_clear(queue))
+		return false;
 	vpin_blk_collect(queue);
 	if (!queue->kept && !queue->build.req)
 		return false;
@@ -195,21 +205,24 @@ static void vpin_blk_go_on(struct vpin_vq *vq)
 		queue->build.req = NULL;
 }
 
-/* First in each turn: what earlier ones could not do. */
-bool vpin_blk_vq_resume(struct vpin_vq *vq)
+static noinline bool vpin_blk_catch_up(struct vpin_vq *vq)
 {
-	struct vpin_blk_queue *queue = vq->priv;
 	struct blk_plug plug;
 
-	queue->left = VPIN_BLK_TURN_MAX;
-	vq->stalled = false;
-	if (likely(!queue->build.req && !queue->kept &&
-		   llist_empty(&queue->ended) && llist_empty(&queue->refused)))
-		return false;
 	blk_start_plug(&plug);
 	vpin_blk_go_on(vq);
 	blk_finish_plug(&plug);
 	return vpin_blk_settle(vq);
+}
+
+/* First in each turn: what earlier ones could not do. */
+bool vpin_blk_vq_resume(struct vpin_vq *vq)
+{
+	struct vpin_blk_queue *queue = vq->priv;
+
+	queue->left = VPIN_BLK_TURN_MAX;
+	vq->stalled = false;
+	return !vpin_blk_is_clear(queue) && vpin_blk_catch_up(vq);
 }
 
 /*

@@ -13,8 +13,9 @@
 static bool vpin_blk_in_disk(const struct vpin_blk *blk, u64 sector, u64 nr)
 {
 	u32 mask = (blk->block_size >> SECTOR_SHIFT) - 1;
+	u64 capacity = READ_ONCE(blk->capacity);
 
-	return nr <= blk->capacity && sector <= blk->capacity - nr &&
+	return nr <= capacity && sector <= capacity - nr &&
 	       !((sector | nr) & mask);
 }
 
@@ -145,8 +146,9 @@ bool vpin_blk_parse(struct vpin_blk_req *req, const struct vpin_dev *dev,
 }
 
 /* Has the backend transfer data; what cannot be started now is the queue's. */
-static void vpin_blk_transfer(struct vpin_blk_req *req, struct vpin_vq *vq,
-			      const struct vpin_cursor *data)
+static __always_inline void vpin_blk_transfer(struct vpin_blk_req *req,
+					      struct vpin_vq *vq,
+					      const struct vpin_cursor *data)
 {
 	struct vpin_blk_queue *queue = vq->priv;
 	struct vpin_blk_build build = {

@@ -27,10 +27,12 @@
  * struct vpin_salvage - a search
  * @left: reads that it still has
  * @last: last byte so far that the device may write; NULL if there is none
+ * @gpa: where the guest has it
  */
 struct vpin_salvage {
 	u32 left;
 	u8 *last;
+	u64 gpa;
 };
 
 static bool vpin_salvage_read(struct vpin_salvage *search,
@@ -89,15 +91,16 @@ static void vpin_salvage_note(struct vpin_salvage *search,
 			      const struct vpin_desc_table *table,
 			      const struct vpin_desc *desc)
 {
-	u64 n = 1;
+	u64 gpa = desc->addr + (desc->len - 1), n = 1;
 	u8 *last;
 
 	if (!(desc->flags & VRING_DESC_F_WRITE) || !desc->len)
 		return;
-	last = vpin_snap_resolve(table->snap, NULL, desc->addr + (desc->len - 1),
-				 &n, VPIN_PERM_WRITE);
-	if (last)
-		search->last = last;
+	last = vpin_snap_resolve(table->snap, NULL, gpa, &n, VPIN_PERM_WRITE);
+	if (!last)
+		return;
+	search->last = last;
+	search->gpa = gpa;
 }
 
 static void vpin_salvage_table(struct vpin_salvage *search,
@@ -127,17 +130,19 @@ static void vpin_salvage_table(struct vpin_salvage *search,
  * vpin_chain_salvage - the last byte that the device may write of a bad chain
  * @table: the ring's table
  * @head: index of the first descriptor
+ * @gpa: out: its GPA, if there is one
  *
  * For chains that vpin_chain_walk() refuses: it takes long.
  *
  * Return: its kernel address, valid as long as the table's address space is
  * held; NULL if there is none that could be found.
  */
-u8 *vpin_chain_salvage(const struct vpin_desc_table *table, u16 head)
+u8 *vpin_chain_salvage(const struct vpin_desc_table *table, u16 head, u64 *gpa)
 {
 	struct vpin_salvage search = { .left = VPIN_SALVAGE_READS };
 
 	if (vpin_desc_table_is_valid(table))
 		vpin_salvage_table(&search, table, head, 0);
+	*gpa = search.gpa;
 	return search.last;
 }

@@ -40,11 +40,14 @@ static int vpin_debugfs_state_show(struct seq_file *m, void *unused)
 	snap = vpin_mem_snap(&dev->mem);
 	for (i = 0; i < snap->nr; i++) {
 		if (snap->ranges[i].pin)
-			pages += snap->ranges[i].pin->nr_pages;
+			pages += vpin_pin_nr_pinned(snap->ranges[i].pin);
 	}
 	seq_printf(m, "memory: %u ranges, %u failed, %llu pages pinned\n",
 		   snap->nr, snap->nr_failed, pages);
 	vpin_snap_put(snap);
+	if (dev->dirty)
+		seq_printf(m, "dirty log: %llu bytes%s\n", dev->dirty->size,
+			   READ_ONCE(dev->dirty->short_of) ? ", too few" : "");
 	for (i = 0; i < dev->nr_vqs; i++)
 		vpin_debugfs_show_vq(m, &dev->vqs[i]);
 	mutex_unlock(&dev->lock);

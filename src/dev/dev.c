@@ -51,6 +51,8 @@ static void vpin_dev_commit(struct vpin_mem *mem)
 static const struct vpin_mem_ops vpin_dev_mem_ops = {
 	.prepare = vpin_dev_prepare,
 	.commit = vpin_dev_commit,
+	.fresh = vpin_dev_fresh,
+	.behind = vpin_dev_behind,
 };
 
 /**
@@ -79,6 +81,7 @@ struct vpin_dev *vpin_dev_create(const struct vpin_dev_type *type,
 	dev->has_nice = args->flags & VPIN_ATTACH_NICE;
 	dev->nice = args->nice;
 	dev->may_have_holes = args->flags & VPIN_ATTACH_HOLES;
+	dev->live_setup = args->flags & VPIN_ATTACH_LIVE_SETUP;
 	dev->nr_vqs = args->num_queues;
 
 	ret = vpin_dev_init_owner(dev, args->num_workers ?: dev->nr_vqs);
@@ -97,9 +100,12 @@ struct vpin_dev *vpin_dev_create(const struct vpin_dev_type *type,
 	if (ret < 0)
 		goto err_vqs;
 	dev->id = ret;
-	ret = vpin_mem_init(&dev->mem);
+	ret = vpin_dev_init_follow(dev);
 	if (ret)
 		goto err_id;
+	ret = vpin_mem_init(&dev->mem);
+	if (ret)
+		goto err_follow;
 	dev->mem.ops = &vpin_dev_mem_ops;
 	dev->blocking = vpin_blocking_create(backend->f_cred);
 	ret = PTR_ERR_OR_ZERO(dev->blocking);
@@ -118,6 +124,8 @@ err_blocking:
 	vpin_blocking_destroy(dev->blocking, NULL, jiffies + HZ);
 err_mem:
 	vpin_mem_fini(&dev->mem);
+err_follow:
+	vpin_dev_fini_follow(dev);
 err_id:
 	ida_free(&vpin_dev_ids, dev->id);
 err_vqs:
@@ -130,7 +138,7 @@ err_dev:
 	return ERR_PTR(ret);
 }
 
-/* Forgets the set-up of a stopped device; memory and eventfds stay. */
+/* Forgets the set-up of a stopped device; memory, its log and eventfds stay. */
 static void vpin_dev_forget(struct vpin_dev *dev)
 {
 	unsigned int i;
@@ -189,7 +197,9 @@ void vpin_dev_free(struct vpin_dev *dev, unsigned long until)
 	if (!vpin_blocking_destroy(dev->blocking, dev->backend, until))
 		pr_notice("vhost_pin: device %d: its backend is let go of when it answers\n",
 			  dev->id);
+	vpin_dirty_destroy(dev->dirty);
 	vpin_mem_fini(&dev->mem);
+	vpin_dev_fini_follow(dev);
 	ida_free(&vpin_dev_ids, dev->id);
 	kvfree(dev->vqs);
 	mutex_destroy(&dev->lock);
@@ -360,4 +370,24 @@ int vpin_dev_map(struct vpin_dev *dev, u64 gpa, u64 size, u64 uaddr, u32 perm)
 				ret == -ENOMEM ? ": is RLIMIT_MEMLOCK large enough?" : "");
 	}
 	return ret;
+}
+
+/**
+ * vpin_dev_resize - the backend may have another size
+ * @dev: the device; its queues may run
+ *
+ * Return: 0; -EOPNOTSUPP if the type has no size, or its own.
+ */
+int vpin_dev_resize(struct vpin_dev *dev)
+{
+	int ret;
+
+	lockdep_assert_held(&dev->lock);
+	if (!dev->type->resize)
+		return -EOPNOTSUPP;
+	ret = dev->type->resize(dev);
+	if (ret <= 0)
+		return ret;
+	vpin_dev_signal_config(dev);
+	return 0;
 }

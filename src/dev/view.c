@@ -18,7 +18,8 @@ static void vpin_view_free(struct vpin_view *view)
  * @snap: the snapshot; the view takes a reference
  *
  * Return: a view with one user, or ERR_PTR: -EFAULT if an area of the ring is
- * not mapped as the device uses it, -ENOMEM.
+ * not mapped as the device uses it, -EAGAIN if its owner has nothing there,
+ * -ENOMEM.
  */
 struct vpin_view *vpin_view_create(struct vpin_vq *vq, struct vpin_snap *snap)
 {

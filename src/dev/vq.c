@@ -68,6 +68,7 @@ static void vpin_vq_free(struct vpin_vq *vq)
 	}
 	kvfree(vq->chain.bufs);
 	vq->chain.bufs = NULL;
+	vpin_vq_dirty_free(vq);
 }
 
 /* Allocates what a running queue needs, but for the device type's. */
@@ -79,10 +80,25 @@ static int vpin_vq_alloc(struct vpin_vq *vq)
 	if (!vq->untold)
 		vq->untold = kvmalloc_array(vq->num, sizeof(*vq->untold),
 					    GFP_KERNEL_ACCOUNT);
-	if (vq->chain.bufs && vq->untold)
+	if (vq->chain.bufs && vq->untold &&
+	    !(vq->dev->dirty && vpin_vq_dirty_alloc(vq)))
 		return 0;
 	vpin_vq_free(vq);
 	return -ENOMEM;
+}
+
+/* The ring in a snapshot; NULL: there is none, and the queue waits; ERR_PTR. */
+static struct vpin_view *vpin_vq_view(struct vpin_vq *vq, struct vpin_snap *snap)
+{
+	struct vpin_view *view = vpin_view_create(vq, snap);
+
+	if (!IS_ERR(view))
+		return view;
+	if (PTR_ERR(view) == -EAGAIN)
+		vpin_dev_look_again(vq->dev);
+	else if (PTR_ERR(view) != -EFAULT)
+		return view;
+	return NULL;
 }
 
 static void vpin_vq_begin_running(void *arg)
@@ -139,18 +155,18 @@ int vpin_vq_start(struct vpin_vq *vq)
 	if (ret)
 		goto err_vq;
 
+	/* What is not followed now will be, and the queue waits for it. */
+	vpin_mem_follow(&dev->mem, false);
 	snap = vpin_mem_snap(&dev->mem);
-	view = vpin_view_create(vq, snap);
+	view = vpin_vq_view(vq, snap);
 	vpin_snap_put(snap);
-	if (IS_ERR(view) && PTR_ERR(view) != -EFAULT) {
+	if (IS_ERR(view)) {
 		ret = PTR_ERR(view);
 		goto err_type;
 	}
-	if (IS_ERR(view)) {
+	if (!view)
 		vpin_dev_notice(dev, "queue %u waits: its ring is not mapped\n",
 				vq->index);
-		view = NULL;
-	}
 
 	vpin_ring_init(&vq->ring, vq->num, vq->base,
 		       vpin_dev_has(dev, VIRTIO_RING_F_EVENT_IDX));
@@ -162,6 +178,10 @@ int vpin_vq_start(struct vpin_vq *vq)
 	vq->slept_at = 0;
 	vq->fetching = true;
 	vq->stalled = false;
+	vq->behind = false;
+	vq->watch = dev->mem.watch;
+	vq->look = vq->ring.looks;
+	vq->dirty = dev->dirty;
 
 	vq->worker = worker;
 	vpin_vq_serve(vq, vpin_vq_begin_running);
@@ -201,7 +221,7 @@ void vpin_vq_drain(struct vpin_vq *vq)
 }
 
 /* Goes on after a drain. */
-static void vpin_vq_undrain(struct vpin_vq *vq)
+void vpin_vq_undrain(struct vpin_vq *vq)
 {
 	if (vq->running)
 		vpin_vq_serve(vq, vpin_vq_start_fetching);
@@ -237,11 +257,33 @@ static int vpin_vq_wait(struct vpin_vq *vqs, unsigned int nr)
 	return -EINTR;
 }
 
+/**
+ * vpin_vq_pause - drains queues
+ * @vqs: the queues of one device, running or not
+ * @nr: how many
+ *
+ * Return: 0: then each goes on with vpin_vq_undrain(); -EINTR if killed: they run
+ * on then.
+ */
+int vpin_vq_pause(struct vpin_vq *vqs, unsigned int nr)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr; i++)
+		vpin_vq_drain(&vqs[i]);
+	return vpin_vq_wait(vqs, nr);
+}
+
 static void vpin_vq_end_running(void *arg)
 {
 	struct vpin_vq *vq = arg;
 
+	/* What was pushed since the last turn. */
+	vpin_vq_tell(vq);
+	if (vq->dirty)
+		vpin_vq_dirty_ring(vq);
 	vq->running = false;
+	vq->dirty = NULL;
 	vq->base = vq->ring.last_avail;
 	vpin_view_put(vq->view);
 	vq->view = NULL;
@@ -272,12 +314,9 @@ void vpin_vq_end(struct vpin_vq *vq)
  */
 int vpin_vq_stop(struct vpin_vq *vqs, unsigned int nr)
 {
+	int ret = vpin_vq_pause(vqs, nr);
 	unsigned int i;
-	int ret;
 
-	for (i = 0; i < nr; i++)
-		vpin_vq_drain(&vqs[i]);
-	ret = vpin_vq_wait(vqs, nr);
 	if (ret)
 		return ret;
 	for (i = 0; i < nr; i++)
@@ -323,11 +362,10 @@ int vpin_vq_prepare(struct vpin_vq *vq, struct vpin_snap *snap)
 	lockdep_assert_held(&vq->dev->lock);
 	if (!vq->running)
 		return 0;
-	view = vpin_view_create(vq, snap);
-	if (!IS_ERR(view))
-		vq->next_view = view;
-	else if (PTR_ERR(view) != -EFAULT)
+	view = vpin_vq_view(vq, snap);
+	if (IS_ERR(view))
 		return PTR_ERR(view);
+	vq->next_view = view;
 	return 0;
 }
 

@@ -20,14 +20,12 @@ static u64 vpin_vq_poll_max(const struct vpin_vq *vq)
 	return (u64)READ_ONCE(vq->busyloop_us) * NSEC_PER_USEC;
 }
 
-/* A turn begins: learns from how long there was nothing to do. */
+/* A turn begins after a polling in vain: learns from how long that was ago. */
 void vpin_vq_poll_adapt(struct vpin_vq *vq)
 {
 	u64 max = vpin_vq_poll_max(vq);
 	u64 slept;
 
-	if (!vq->slept_at)
-		return;
 	slept = ktime_get_ns() - vq->slept_at;
 	vq->slept_at = 0;
 	if (slept <= max)
@@ -40,7 +38,7 @@ void vpin_vq_poll_adapt(struct vpin_vq *vq)
 
 /**
  * vpin_vq_poll - looks for more to do before the worker sleeps
- * @vq: the queue, its ring mapped
+ * @vq: the queue, its ring mapped, that may poll
  *
  * Return: whether there is more: a chain, or a request that ended.
  */
@@ -49,8 +47,6 @@ bool vpin_vq_poll(struct vpin_vq *vq)
 	u64 max = vpin_vq_poll_max(vq);
 	u64 now, until;
 
-	if (!max)
-		return false;
 	now = ktime_get_ns();
 	until = now + min(max, vq->poll_ns);
 	while (now < until && !vpin_worker_is_wanted(vq->worker)) {

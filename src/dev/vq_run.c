@@ -49,18 +49,38 @@ static noinline void vpin_vq_refuse(struct vpin_vq *vq, u16 head)
 {
 	const struct vpin_dev_type *type = vq->dev->type;
 	u8 *last;
+	u64 gpa;
 
 	if (!type->vq_refuse) {
-		vpin_vq_return(vq, head, 0);
+		vpin_ring_push(&vq->ring, head, 0);
 		return;
 	}
-	last = vpin_chain_salvage(&vq->table, head);
+	last = vpin_chain_salvage(&vq->table, head, &gpa);
 	if (!last) {
 		vpin_vq_give_up(vq, "a malformed chain has no byte for an answer");
 		return;
 	}
 	type->vq_refuse(vq, last);
-	vpin_vq_return(vq, head, 1);
+	if (unlikely(vq->dirty))
+		vpin_vq_dirty_mark(vq, gpa, 1);
+	vpin_ring_push(&vq->ring, head, 1);
+}
+
+/*
+ * The owner has changed his mapping.  A chain may have been offered after that,
+ * so that what is mapped now is meant; but what he changes after the driver's
+ * index was read has nothing to do with the chains that it told of.  Return:
+ * whether they wait.
+ */
+static noinline bool vpin_vq_must_wait(struct vpin_vq *vq)
+{
+	if (vq->look != vq->ring.looks) {
+		vq->look = vq->ring.looks;
+		vq->seen = READ_ONCE(vq->watch->changes);
+	}
+	/* Pairs with the release in vpin_mem_catch_up(). */
+	vq->behind = (long)(smp_load_acquire(&vq->watch->followed) - vq->seen) < 0;
+	return vq->behind;
 }
 
 /**
@@ -68,7 +88,8 @@ static noinline void vpin_vq_refuse(struct vpin_vq *vq, u16 head)
  * @vq: the queue; the chain is in @vq->chain until the next call
  * @head: out: what to return it with
  *
- * Return: 1 with a chain; 0 if there is none, or the ring broke; the walk's
+ * Return: 1 with a chain; 0 if there is none, it has to wait until the owner's
+ * mapping was followed or the dirty log has room, or the ring broke; the walk's
  * error for a malformed chain, which has been refused and given back to the
  * driver and counts as one of the budget.
  */
@@ -77,13 +98,18 @@ int vpin_vq_take(struct vpin_vq *vq, u16 *head)
 	bool indirect = vpin_dev_has(vq->dev, VIRTIO_RING_F_INDIRECT_DESC);
 	int ret;
 
-	if (unlikely(vq->broken))
+	if (unlikely(vq->broken) || vpin_vq_dirty_is_short(vq))
 		return 0;
 	ret = vpin_ring_take(&vq->ring, head);
 	if (unlikely(ret < 0))
 		vpin_vq_break(vq, "the driver's ring index or entry is out of range");
 	if (ret <= 0)
 		return 0;
+	/* After the driver's index was read: a change before that is seen. */
+	if (unlikely(vpin_watch_is_behind(vq->watch)) && vpin_vq_must_wait(vq)) {
+		vpin_ring_untake(&vq->ring);
+		return 0;
+	}
 
 	vq->nr_chains++;
 	ret = vpin_chain_walk(&vq->chain, &vq->table, &vq->hint, *head,
@@ -99,18 +125,20 @@ int vpin_vq_take(struct vpin_vq *vq, u16 *head)
 }
 
 /**
- * vpin_vq_return - gives a chain back that never got in flight
+ * vpin_vq_return - gives the chain at hand back, which never got in flight
  * @vq: the queue
  * @head: as taken
  * @len: bytes written into it
  */
 void vpin_vq_return(struct vpin_vq *vq, u16 head, u32 len)
 {
+	if (unlikely(vq->dirty))
+		vpin_vq_dirty_chain(vq);
 	vpin_ring_push(&vq->ring, head, len);
 }
 
 /**
- * vpin_vq_begin - a chain gets in flight
+ * vpin_vq_begin - the chain at hand gets in flight
  * @vq: the queue
  * @req: the request for it; ended by vpin_vq_complete()
  * @head: as taken
@@ -121,6 +149,9 @@ void vpin_vq_begin(struct vpin_vq *vq, struct vpin_req *req, u16 head)
 	req->head = head;
 	req->view = vq->view;
 	req->view->users++;
+	req->writes = NULL;
+	if (unlikely(vq->dirty))
+		vpin_vq_dirty_begin(vq, req);
 	INIT_LIST_HEAD(&req->polled);
 	vq->inflight++;
 }
@@ -201,6 +232,8 @@ static void vpin_vq_reap_list(struct vpin_vq *vq, struct llist_node *done)
 			list_del_init(&req->polled);
 		if (!vq->dev->type->vq_end(vq, req))
 			continue;
+		if (unlikely(req->writes))
+			vpin_vq_dirty_end(vq, req);
 		if (likely(vq->view))
 			vpin_ring_push(&vq->ring, head, req->len);
 		else
@@ -223,7 +256,7 @@ static struct llist_node *vpin_vq_take_done_at_once(struct vpin_vq *vq)
 	return done;
 }
 
-static void vpin_vq_reap(struct vpin_vq *vq)
+static noinline void vpin_vq_reap_some(struct vpin_vq *vq)
 {
 	/* Without a ring they wait for it; if the queue is to stop, untold. */
 	if (!vq->view && vq->fetching)
@@ -234,6 +267,12 @@ static void vpin_vq_reap(struct vpin_vq *vq)
 	/* One that was sent on its way again may have ended at once. */
 	while (vq->done_at_once)
 		vpin_vq_reap_list(vq, vpin_vq_take_done_at_once(vq));
+}
+
+static void vpin_vq_reap(struct vpin_vq *vq)
+{
+	if (vq->done_at_once || !llist_empty(&vq->done))
+		vpin_vq_reap_some(vq);
 }
 
 static bool vpin_vq_can_fetch(const struct vpin_vq *vq)
@@ -248,6 +287,7 @@ static bool vpin_vq_fetch(struct vpin_vq *vq)
 	unsigned int nr;
 
 	vpin_ring_disable_kick(&vq->ring);
+	vq->behind = false;
 	nr = vq->dev->type->vq_run(vq, VPIN_VQ_BUDGET);
 	/* What ended at once goes with the rest. */
 	vpin_vq_reap(vq);
@@ -273,10 +313,15 @@ static bool vpin_vq_rest(struct vpin_vq *vq)
 	int ret;
 
 	/* The next end runs us: before it nothing more can be started. */
-	if (vq->inflight >= vq->num || vq->stalled)
+	if (vq->inflight >= vq->num || vq->stalled || vpin_vq_dirty_is_short(vq))
 		return false;
-	if (vpin_vq_poll(vq))
+	/* So does vpin_dev_fresh(). */
+	if (vq->behind)
+		return false;
+	if (READ_ONCE(vq->busyloop_us) && vpin_vq_poll(vq))
 		return true;
+	if (vpin_ring_is_kicked(&vq->ring))
+		return false;
 
 	ret = vpin_ring_enable_kick(&vq->ring);
 	if (ret < 0)
@@ -284,31 +329,34 @@ static bool vpin_vq_rest(struct vpin_vq *vq)
 	return ret > 0;
 }
 
-bool vpin_vq_work(struct vpin_work *work)
+/* Shows the driver what was pushed, and signals it if it wants that. */
+void vpin_vq_tell(struct vpin_vq *vq)
 {
-	struct vpin_vq *vq = container_of(work, struct vpin_vq, work);
+	if (vq->view && vpin_ring_publish(&vq->ring) && vq->call) {
+		vq->nr_signals++;
+		vpin_eventfd_signal(vq->call);
+	}
+}
+
+static bool vpin_vq_turn(struct vpin_vq *vq)
+{
 	bool more = false, polling;
 
-	/* Queued by an end that came late, after all was over. */
-	if (unlikely(!vq->running))
-		return false;
 	vq->nr_runs++;
-	vpin_vq_poll_adapt(vq);
+	if (unlikely(vq->slept_at))
+		vpin_vq_poll_adapt(vq);
 	vq->turn = current;
 	vpin_vq_reap(vq);
 	if (vq->dev->type->vq_resume) {
 		more = vq->dev->type->vq_resume(vq);
 		vpin_vq_reap(vq);
 	}
-	if (vpin_vq_can_fetch(vq))
+	if (vpin_vq_can_fetch(vq) && vpin_ring_is_ahead(&vq->ring))
 		more |= vpin_vq_fetch(vq);
 	polling = vpin_vq_poll_backend(vq);
 	vq->turn = NULL;
 
-	if (vq->view && vpin_ring_publish(&vq->ring) && vq->call) {
-		vq->nr_signals++;
-		vpin_eventfd_signal(vq->call);
-	}
+	vpin_vq_tell(vq);
 	if (!vq->fetching && !vq->inflight) {
 		wake_up(&vq->idle);
 		vpin_dev_idle(vq->dev);
@@ -317,4 +365,18 @@ bool vpin_vq_work(struct vpin_work *work)
 	if (!vpin_vq_can_fetch(vq))
 		return (more || polling) && (vq->view || !vq->fetching);
 	return more || polling || vpin_vq_rest(vq);
+}
+
+bool vpin_vq_work(struct vpin_work *work)
+{
+	struct vpin_vq *vq = container_of(work, struct vpin_vq, work);
+	bool more;
+
+	/* Queued by an end that came late, after all was over. */
+	if (unlikely(!vq->running))
+		return false;
+	more = vpin_vq_turn(vq);
+	if (unlikely(vq->dirty))
+		vpin_vq_dirty_ring(vq);
+	return more;
 }

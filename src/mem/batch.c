@@ -21,6 +21,7 @@
 #include <linux/rbtree.h>
 #include <linux/slab.h>
 #include <vpin/mem.h>
+#include "track.h"
 
 /**
  * struct vpin_batch - an open batch
@@ -249,6 +250,26 @@ void vpin_batch_forgiven(struct vpin_mem *mem, const struct vpin_snap *old)
 		if (old->ranges[i].pin)
 			__assign_bit(kept++, gone, test_bit(i, gone));
 	}
+}
+
+/* Its own pins by their successors.  Return: 0 or -ENOMEM. */
+int vpin_batch_follow(struct vpin_batch *batch)
+{
+	struct rb_node *node;
+
+	for (node = rb_first(&batch->added); node; node = rb_next(node)) {
+		struct vpin_range *range = &vpin_batch_entry(node)->range;
+		struct vpin_pin *newest;
+
+		if (!range->pin)
+			continue;
+		newest = vpin_pin_newest(range->pin);
+		if (!newest)
+			return -ENOMEM;
+		vpin_pin_put(range->pin);
+		range->pin = newest;
+	}
+	return 0;
 }
 
 /* Ends the open batch, if there is one, with nothing of it published. */

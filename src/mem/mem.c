@@ -5,6 +5,7 @@
 #include <linux/err.h>
 #include <linux/sched/mm.h>
 #include <vpin/mem.h>
+#include "track.h"
 
 /**
  * vpin_mem_init - an address space without an owner and without a range
@@ -18,11 +19,17 @@ int vpin_mem_init(struct vpin_mem *mem)
 
 	if (IS_ERR(snap))
 		return PTR_ERR(snap);
+	mem->watch = vpin_watch_create(mem);
+	if (!mem->watch) {
+		vpin_snap_put(snap);
+		return -ENOMEM;
+	}
 	mutex_init(&mem->lock);
 	mem->ops = NULL;
 	mem->mm = NULL;
 	mem->snap = snap;
 	mem->batch = NULL;
+	mem->bereft = false;
 	mem->lost = false;
 	return 0;
 }
@@ -116,7 +123,7 @@ int vpin_mem_pin(struct vpin_mem *mem, struct vpin_range *range, u64 uaddr,
 
 	lockdep_assert_held(&mem->lock);
 	pin = vpin_pin_create(mem->mm, uaddr, range->last - range->first + 1,
-			      perm & VPIN_PERM_WRITE);
+			      perm & VPIN_PERM_WRITE, mem->watch);
 	if (IS_ERR(pin))
 		return PTR_ERR(pin);
 	range->pin = pin;
@@ -344,8 +351,10 @@ struct vpin_snap *vpin_mem_snap(struct vpin_mem *mem)
  */
 void vpin_mem_fini(struct vpin_mem *mem)
 {
+	vpin_mem_unfollow(mem);
 	vpin_batch_free(mem);
 	vpin_snap_put(mem->snap);
+	vpin_watch_put(mem->watch);
 	if (mem->mm)
 		mmdrop(mem->mm);
 	mutex_destroy(&mem->lock);

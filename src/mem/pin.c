@@ -3,7 +3,8 @@
  * One piece of user memory: pinned and charged.
  *
  * Pinning is one pass over the pages.  Releasing a pin cannot fail and
- * allocates nothing.
+ * allocates nothing.  What is charged is what was asked for, whether a page is
+ * absent or not: one that comes back cannot fail for the limit.
  */
 #include <linux/capability.h>
 #include <linux/sched/mm.h>
@@ -12,6 +13,7 @@
 #include <linux/uaccess.h>
 #include <vpin/compat.h>
 #include <vpin/mem.h>
+#include "track.h"
 
 /* Charges @nr pages to @mm against the caller's RLIMIT_MEMLOCK. */
 static int vpin_pin_charge(struct mm_struct *mm, unsigned long nr)
@@ -31,7 +33,7 @@ static void vpin_pin_uncharge(struct mm_struct *mm, unsigned long nr)
 	atomic64_sub(nr, &mm->pinned_vm);
 }
 
-/* Unpins the first @nr pages of @pin. */
+/* Unpins the first @nr pages of @pin, but for those that are absent. */
 static void vpin_pin_unpin(const struct vpin_pin *pin, unsigned long nr,
 			   bool dirty)
 {
@@ -43,8 +45,10 @@ static void vpin_pin_unpin(const struct vpin_pin *pin, unsigned long nr,
 		void *addr = vpin_pin_around(pin, offset, 1, &before, &len);
 
 		len = min(len, end - offset);
-		unpin_user_page_range_dirty_lock(virt_to_page(addr),
-						 len >> PAGE_SHIFT, dirty);
+		if (addr)
+			unpin_user_page_range_dirty_lock(virt_to_page(addr),
+							 len >> PAGE_SHIFT,
+							 dirty);
 		offset += len;
 		cond_resched();
 	}
@@ -61,7 +65,8 @@ static int vpin_pin_chunk(struct vpin_pin *pin, unsigned long i, u64 uaddr,
 	long ret = 0;
 
 	while (pinned < nr) {
-		ret = vpin_pin_user_pages(uaddr + (pinned << PAGE_SHIFT),
+		ret = vpin_pin_user_pages(pin->mm,
+					  uaddr + (pinned << PAGE_SHIFT),
 					  nr - pinned, pin->writable,
 					  (struct page **)pages + pinned);
 		if (ret <= 0)
@@ -114,6 +119,7 @@ static int vpin_pin_pages(struct vpin_pin *pin, u64 uaddr)
  * @uaddr: user address, in bytes, any alignment
  * @size: length in bytes, not 0
  * @writable: pin for writing
+ * @watch: who follows what becomes of it in the caller's mapping; NULL: nobody
  *
  * Each page that the piece touches is charged once to @mm->pinned_vm, against
  * the caller's RLIMIT_MEMLOCK unless it has CAP_IPC_LOCK.
@@ -126,7 +132,7 @@ static int vpin_pin_pages(struct vpin_pin *pin, u64 uaddr)
  *  -EINTR	killed
  */
 struct vpin_pin *vpin_pin_create(struct mm_struct *mm, u64 uaddr, u64 size,
-				 bool writable)
+				 bool writable, struct vpin_watch *watch)
 {
 	struct vpin_pin *pin;
 	unsigned long nr;
@@ -150,12 +156,20 @@ struct vpin_pin *vpin_pin_create(struct mm_struct *mm, u64 uaddr, u64 size,
 	ret = vpin_pin_charge(mm, nr);
 	if (ret)
 		goto err_pin;
+	if (watch) {
+		ret = vpin_track_start(pin, uaddr, watch);
+		if (ret)
+			goto err_charge;
+	}
 	ret = vpin_pin_pages(pin, uaddr & PAGE_MASK);
 	if (ret)
-		goto err_charge;
+		goto err_track;
 	mmgrab(mm);
 	return pin;
 
+err_track:
+	if (pin->track)
+		vpin_track_end(pin->track);
 err_charge:
 	vpin_pin_uncharge(mm, nr);
 err_pin:
@@ -163,14 +177,28 @@ err_pin:
 	return ERR_PTR(ret);
 }
 
-/* Drops a reference; the last one unpins.  May sleep. */
-void vpin_pin_put(struct vpin_pin *pin)
+/* The last pin of its piece has no reader any more. */
+static void vpin_pin_end(struct vpin_pin *pin)
 {
-	if (!pin || !refcount_dec_and_test(&pin->ref))
-		return;
-
+	if (pin->track)
+		vpin_track_end(pin->track);
 	vpin_pin_unpin(pin, pin->nr_pages, pin->writable);
 	vpin_pin_uncharge(pin->mm, pin->nr_pages);
 	mmdrop(pin->mm);
 	vpin_pin_free(pin);
+}
+
+/* Drops a reference; the last one unpins.  May sleep. */
+void vpin_pin_put(struct vpin_pin *pin)
+{
+	while (pin && refcount_dec_and_test(&pin->ref)) {
+		struct vpin_pin *next = pin->next;
+
+		vpin_pin_unpin_lost(pin);
+		if (next)
+			kvfree(pin);
+		else
+			vpin_pin_end(pin);
+		pin = next;
+	}
 }

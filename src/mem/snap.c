@@ -198,7 +198,7 @@ void *vpin_hint_find_near(struct vpin_hint *hint, u64 gpa, u32 len, u32 perm)
 
 /**
  * vpin_snap_translate - vpin_snap_resolve() of what the hint does not know
- * @snap: the address space
+ * @snap: the address space; what of it is absent is pinned
  * @hint: what the reader remembers, updated; NULL if nothing
  * @gpa: as there
  * @len: as there
@@ -219,8 +219,11 @@ void *vpin_snap_translate(const struct vpin_snap *snap, struct vpin_hint *hint,
 		*len = range->last - gpa + 1;
 
 	offset = gpa - range->first;
-	hit.addr = vpin_pin_around(range->pin, range->offset + offset, *len,
-				   &before, &hit.size);
+	while (!(hit.addr = vpin_pin_around(range->pin, range->offset + offset,
+					    *len, &before, &hit.size))) {
+		if (!vpin_pin_fill(range->pin, range->offset + offset, *len))
+			return NULL;
+	}
 	before = min(before, offset);
 	offset -= before;
 	hit.first = range->first + offset;

@@ -24,8 +24,10 @@ static int vpin_window_vmap(struct vpin_window *window,
 		u64 n = PAGE_SIZE;
 		void *addr = vpin_snap_resolve(snap, NULL, gpa, &n, perm);
 
-		if (!addr)
+		if (!addr) {
+			ret = -EAGAIN;
 			goto free;
+		}
 		/* Only the first piece may start inside of a page. */
 		if (!i)
 			in_page = offset_in_page(addr);
@@ -60,7 +62,8 @@ free:
  * @perm: VPIN_PERM_* that each byte needs
  *
  * Return: 0; -EFAULT if a byte is not mapped with @perm, or if two ranges meet
- * inside of a page; -ENOMEM.
+ * inside of a page; -EAGAIN if its owner has nothing there that can be pinned;
+ * -ENOMEM.
  */
 int vpin_window_open(struct vpin_window *window, const struct vpin_snap *snap,
 		     u64 gpa, u64 len, u32 perm)
@@ -71,6 +74,8 @@ int vpin_window_open(struct vpin_window *window, const struct vpin_snap *snap,
 		return -EFAULT;
 	window->vmapped = NULL;
 	window->addr = vpin_snap_resolve(snap, NULL, gpa, &n, perm);
+	if (!window->addr)
+		return -EAGAIN;
 	if (n == len)
 		return 0;
 	window->addr = NULL;

@@ -68,8 +68,8 @@ void vpin_ring_set_memory(struct vpin_ring *ring, const struct vring_desc *desc,
 	ring->desc = desc;
 	ring->avail = avail;
 	ring->used = used;
-	/* What we asked of the driver may not stand in the new memory. */
-	ring->kick_enabled = true;
+	/* What we asked of the driver does not stand in the new memory. */
+	ring->kicks = VPIN_RING_KICKS_UNKNOWN;
 }
 
 /*
@@ -86,6 +86,7 @@ int vpin_ring_stage(struct vpin_ring *ring)
 		/* Pairs with the driver's write barrier before it moves idx. */
 		u16 idx = vpin_ring_to_cpu(smp_load_acquire(&ring->avail->idx));
 
+		ring->looks++;
 		if (unlikely((u16)(idx - ring->last_avail) > ring->num))
 			return -EINVAL;
 		if (idx == ring->last_avail)
@@ -155,9 +156,9 @@ bool vpin_ring_publish(struct vpin_ring *ring)
  */
 void vpin_ring_disable_kick(struct vpin_ring *ring)
 {
-	if (!ring->kick_enabled)
+	if (ring->kicks == VPIN_RING_KICKS_UNWANTED)
 		return;
-	ring->kick_enabled = false;
+	ring->kicks = VPIN_RING_KICKS_UNWANTED;
 	if (!ring->event_idx)
 		WRITE_ONCE(ring->used->flags,
 			   __cpu_to_virtio16(true, VRING_USED_F_NO_NOTIFY));
@@ -174,7 +175,7 @@ int vpin_ring_enable_kick(struct vpin_ring *ring)
 {
 	u16 ahead;
 
-	ring->kick_enabled = true;
+	ring->kicks = VPIN_RING_KICKS_WANTED;
 	if (ring->event_idx)
 		WRITE_ONCE(*vpin_ring_avail_event(ring),
 			   __cpu_to_virtio16(true, ring->last_avail));

@@ -136,7 +136,9 @@ static bool vpin_worker_thread(void *data)
 		return false;
 	__set_current_state(TASK_RUNNING);
 	vpin_worker_turn(worker);
-	return true;
+	/* Who queues from here on finds us about to sleep, and wakes us. */
+	set_current_state(TASK_INTERRUPTIBLE);
+	return !llist_empty(&worker->items) || vpin_worker_is_ended(worker);
 }
 
 /* There is no hurry: what has more to do at once polls a backend. */

@@ -69,6 +69,10 @@ TARGETS = [
       for depth in (32, 128)
       for peer, who, bound in (("the ceiling", "ceiling/nice", 0.85),
                                ("fio's io_uring", "fio/null_blk", 1.0))),
+    *(Target(f"4 KiB, depth {depth}, by vhost-user, over vhost-vdpa",
+             _io("4k", depth, "vhost-pin/null_blk/vhost-user"), _io("4k", depth),
+             "at least", 0.97)
+      for depth in (1, 32, 128)),
     Target("4 KiB, depth 1, over vdpa_sim_blk", _io("4k", 1), _io("4k", 1, "vdpa_sim"),
            "at least", 0.95),
     Target("4 KiB, depth 1, polling, over vdpa_sim_blk",

@@ -35,13 +35,14 @@ int backend_device(const char *path)
 	return fd < 0 ? -errno : fd;
 }
 
-int backend_loop(size_t size, unsigned int sector_size)
+int backend_loop_on(int file, unsigned int sector_size)
 {
 	struct loop_config config = {
+		.fd = file,
 		.block_size = sector_size,
 		.info.lo_flags = LO_FLAGS_AUTOCLEAR,
 	};
-	int control, file, fd, number;
+	int control, fd, number;
 	char path[32];
 
 	control = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
@@ -56,16 +57,19 @@ int backend_loop(size_t size, unsigned int sector_size)
 	fd = open(path, O_RDWR | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
-	file = backend_memfd(size);
-	if (file < 0)
-		goto fail;
-	config.fd = file;
-	if (!ioctl(fd, LOOP_CONFIGURE, &config)) {
-		close(file);
+	if (!ioctl(fd, LOOP_CONFIGURE, &config))
 		return fd;
-	}
-	close(file);
-fail:
 	close(fd);
 	return -errno;
+}
+
+int backend_loop(size_t size, unsigned int sector_size)
+{
+	int file = backend_memfd(size), fd;
+
+	if (file < 0)
+		return file;
+	fd = backend_loop_on(file, sector_size);
+	close(file);
+	return fd;
 }

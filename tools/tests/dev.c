@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <endian.h>
+#include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -111,6 +112,19 @@ int dev_stop(struct dev *dev)
 	for (i = 0; !ret && i < dev->options.queues; i++)
 		vq_reset(&dev->vqs[i]);
 	return ret;
+}
+
+int dev_stop_and_cont(struct dev *dev)
+{
+	unsigned int i;
+	int ret = vdpa_suspend(dev->fd);
+
+	for (i = 0; !ret && i < dev->options.queues; i++)
+		if (vdpa_get_vring_base(dev->fd, i) != dev->vqs[i].next_used)
+			ret = -EBADMSG;
+	if (!ret)
+		ret = vdpa_set_status(dev->fd, 0);
+	return ret ?: dev_start(dev);
 }
 
 void dev_close(struct dev *dev)

@@ -48,6 +48,13 @@ int dev_start(struct dev *dev);
 /* Resets the device and forgets what was queued.  0 or -errno. */
 int dev_stop(struct dev *dev);
 
+/*
+ * As QEMU does it by stop and cont, with nothing queued: suspend, base, reset, and
+ * all anew.  The driver sees nothing of it.  0, -errno, or -EBADMSG for a base that
+ * is another.
+ */
+int dev_stop_and_cont(struct dev *dev);
+
 void dev_close(struct dev *dev);
 
 /* dev_open() and dev_start(). */

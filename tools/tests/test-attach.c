@@ -9,6 +9,8 @@
 #include <sys/socket.h>
 
 #include "backend.h"
+#include "blk.h"
+#include "dev.h"
 #include "harness.h"
 #include "host.h"
 #include "vdpa.h"
@@ -449,6 +451,77 @@ TEST_F(attach, V04_backend_another_device)
 	ASSERT_EQ(0, vpin_attach(other, &self->good));
 	EXPECT_EQ(-EINVAL, attach_both(self->fd, other));
 	close(other);
+}
+
+/* A device that runs, with its second queue not set up yet. */
+static int run_first_queue(struct dev *dev, int backend, uint64_t flags)
+{
+	const struct dev_options options = { .queues = 2, .attach_flags = flags };
+	int ret = dev_open(dev, backend, &options);
+
+	return ret ?: vdpa_set_status(dev->fd, STATUS_FOUND) ?:
+	       vdpa_set_features(dev->fd, dev->features) ?:
+	       vdpa_set_status(dev->fd, STATUS_FEATURES) ?:
+	       vq_setup(&dev->vqs[0], dev->fd) ?:
+	       vdpa_set_status(dev->fd, STATUS_RUNNING);
+}
+
+/* libblkio's way by vhost-user: a queue is enabled before the next is set up. */
+TEST_F(attach, live_setup)
+{
+	static struct blk_request request;
+	static struct dev dev;
+	uint8_t *data;
+	unsigned int i;
+
+	ASSERT_EQ(0, run_first_queue(&dev, self->backend, VPIN_ATTACH_LIVE_SETUP));
+	blk_init(&request, &dev.guest);
+	data = guest_alloc(&dev.guest, 4096, GUEST_PAGE);
+#define READ_BY(queue) \
+	EXPECT_EQ(0, blk_do(&dev.vqs[queue], &request, VIRTIO_BLK_T_IN, 0, data, 4096, NULL))
+	READ_BY(0);
+	ASSERT_EQ(0, vq_setup(&dev.vqs[1], dev.fd));
+	READ_BY(1);
+	READ_BY(0);
+
+	/* Not one that runs. */
+	for (i = 0; i < 2; i++) {
+		EXPECT_EQ(-EBUSY, vdpa_set_vring_num(dev.fd, i, 128));
+		EXPECT_EQ(-EBUSY, vdpa_set_vring_base(dev.fd, i, 7));
+		EXPECT_EQ(-EBUSY, vdpa_set_vring_addr(dev.fd, i, 0, 0x8000, 0x10000));
+	}
+	READ_BY(1);
+
+	/* Off, anew with another base, on. */
+	ASSERT_EQ(0, vdpa_set_vring_enable(dev.fd, 1, 0));
+	READ_BY(0);
+	vq_rebase(&dev.vqs[1], 0xfffe);
+	ASSERT_EQ(0, vq_setup(&dev.vqs[1], dev.fd));
+	for (i = 0; i < 3; i++)
+		READ_BY(1);
+	EXPECT_EQ(1, vdpa_get_vring_base(dev.fd, 1));
+
+	/* What makes no sense does not start, and does not stop the other one. */
+	ASSERT_EQ(0, vdpa_set_vring_enable(dev.fd, 1, 0));
+	ASSERT_EQ(0, vdpa_set_vring_addr(dev.fd, 1, 0, 0, 0));
+	EXPECT_EQ(-EINVAL, vdpa_set_vring_enable(dev.fd, 1, 1));
+	READ_BY(0);
+	dev_close(&dev);
+}
+
+/* Without it, as the reference. */
+TEST_F(attach, no_live_setup)
+{
+	static struct dev dev;
+
+	ASSERT_EQ(0, run_first_queue(&dev, self->backend, 0));
+	EXPECT_EQ(0, vdpa_set_vring_num(dev.fd, 1, 256));
+	EXPECT_EQ(-EINVAL, vdpa_set_vring_addr(dev.fd, 1, 0, 0x8000, 0x10000));
+	EXPECT_EQ(-EINVAL, vdpa_set_vring_base(dev.fd, 1, 0));
+	EXPECT_EQ(-EINVAL, vdpa_set_vring_base(dev.fd, 0, 0));
+	ASSERT_EQ(0, vdpa_suspend(dev.fd));
+	EXPECT_EQ(0, vdpa_set_vring_base(dev.fd, 1, 0));
+	dev_close(&dev);
 }
 
 TEST_HARNESS_MAIN

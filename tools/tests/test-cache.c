@@ -71,6 +71,13 @@ TEST_F(cache, S05_write_through_without_flush)
 	EXPECT_EQ(1, rig_config(&self->rig).wce);
 	ASSERT_EQ(0, dev_start(&self->rig.dev));
 	EXPECT_EQ(0, rig_config(&self->rig).wce);
+	/* Which was not a choice: another driver that flushes finds write-back. */
+	ASSERT_EQ(0, dev_stop(&self->rig.dev));
+	EXPECT_EQ(1, rig_config(&self->rig).wce);
+	self->rig.dev.features |= BIT_ULL(VIRTIO_BLK_F_FLUSH);
+	ASSERT_EQ(0, dev_start(&self->rig.dev));
+	EXPECT_EQ(1, rig_config(&self->rig).wce);
+	EXPECT_EQ(0, flushes_of_8(&self->rig, self->backend, self->rig.data));
 }
 
 /* Neither FLUSH nor a mode to choose. */
@@ -89,6 +96,24 @@ TEST_F(cache, S05_driver_chooses_write_through)
 	EXPECT_LE(8, flushes_of_8(&self->rig, self->backend, self->rig.data));
 	/* Those that bounce, too: 4 KiB are one bufferful. */
 	EXPECT_LE(8, flushes_of_8(&self->rig, self->backend, self->rig.data + 1));
+}
+
+/* The guest saw nothing of it, and does not choose again. */
+TEST_F(cache, S05_choice_outlives_stop_and_cont)
+{
+	unsigned int i;
+
+	ASSERT_EQ(0, rig_run_flags(&self->rig, self->backend, 0));
+	ASSERT_EQ(0, set_wce(&self->rig, 0));
+	for (i = 0; i < 3; i++) {
+		ASSERT_EQ(0, dev_stop_and_cont(&self->rig.dev));
+		EXPECT_EQ(0, rig_config(&self->rig).wce);
+		EXPECT_LE(8, flushes_of_8(&self->rig, self->backend, self->rig.data));
+	}
+	ASSERT_EQ(0, set_wce(&self->rig, 1));
+	ASSERT_EQ(0, dev_stop_and_cont(&self->rig.dev));
+	EXPECT_EQ(1, rig_config(&self->rig).wce);
+	EXPECT_EQ(0, flushes_of_8(&self->rig, self->backend, self->rig.data));
 }
 
 static void always_write_through(struct __test_metadata *_metadata, struct rig *rig, int below)

@@ -247,6 +247,16 @@ TEST_F(durable, S04_write_through_by_config)
 	EXPECT_STABLE_WRITES();
 }
 
+/* What the driver chose holds when the VMM stops and goes on. */
+TEST_F(durable, S05_write_through_after_stop_and_cont)
+{
+	RUN(0, 0);
+	ASSERT_EQ(0, set_writeback(self, 0));
+	ASSERT_EQ(0, dev_stop_and_cont(&self->dev));
+	EXPECT_EQ(0, get_writeback(self));
+	EXPECT_STABLE_WRITES();
+}
+
 TEST_F(durable, S04_zeroes_write_through)
 {
 	uint32_t flags;

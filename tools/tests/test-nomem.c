@@ -323,6 +323,45 @@ TEST_F(nomem, V14_disable_and_enable)
 	EXPECT_TRUE(serves(self));
 }
 
+/* A dirty log at the end of the guest's own memory: as good as any. */
+static int begin_log(FIXTURE_DATA(nomem) *self)
+{
+	const struct guest *guest = &self->dev.guest;
+	struct vpin_log log = {
+		.uaddr = (uintptr_t)guest->memory + guest->size - 3 * GUEST_PAGE,
+		.size = 3 * GUEST_PAGE,
+	};
+
+	return vdpa_ioctl(self->dev.fd, VPIN_SET_LOG, &log);
+}
+
+TEST_F(nomem, V14_log_of_a_running_device)
+{
+	EACH_FAILS(prepare(self, variant->flags, true), begin_log(self), );
+	EXPECT_TRUE(serves(self));
+}
+
+static int with_log(FIXTURE_DATA(nomem) *self, uint64_t flags)
+{
+	int ret = prepare(self, flags, false);
+
+	return ret ? ret : begin_log(self);
+}
+
+TEST_F(nomem, V14_start_with_a_log)
+{
+	EACH_FAILS(with_log(self, variant->flags), dev_start(&self->dev),
+		   ASSERT_EQ(0, dev_stop(&self->dev)));
+	EXPECT_TRUE(serves(self));
+}
+
+TEST_F(nomem, V14_resize)
+{
+	EACH_FAILS(prepare(self, variant->flags, true),
+		   vdpa_ioctl(self->dev.fd, VPIN_RESIZE, NULL), );
+	EXPECT_TRUE(serves(self));
+}
+
 /* What ends something does not fail. */
 static int stop(FIXTURE_DATA(nomem) *self)
 {

@@ -474,6 +474,56 @@ TEST_F(vmm, V09_memory_that_is_gone_under_requests_in_flight)
 	slow_close(&slow);
 }
 
+/* Given back by a balloon, in place of what is unmapped. */
+TEST_F(vmm, V38_pages_that_go_under_requests_in_flight)
+{
+	struct vring_used_elem elem;
+	uint8_t *others[8];
+	struct guest extra;
+	struct slow slow;
+	unsigned int i;
+	long pins;
+
+	ASSERT_EQ(0, reopen_slow(self, &slow));
+	ASSERT_EQ(0, guest_init(&extra, MIB, 1ULL << 32));
+	ASSERT_EQ(0, MAP(extra.iova, extra.size, extra.memory, VHOST_ACCESS_RW));
+	pins = host_pins();
+	start_read(self, extra.iova);
+	ASSERT_EQ(BLK_NO_STATUS, *self->request.status);
+
+	ASSERT_EQ(0, fallocate(extra.memfd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, MIB));
+	memset(extra.memory, 0x44, MIB);
+	for (i = 0; i < 8; i++) {
+		others[i] = anonymous(MIB);
+		memset(others[i], 0x33, MIB);
+	}
+	/* What is used stays pinned and charged, in addition to what came. */
+	usleep(SLOW_MS * 1000 / 5);
+	EXPECT_EQ(pins, host_pins());
+	EXPECT_EQ(GUEST_KIB + 2 * 1024, host_charged());
+	EXPECT_EQ(BLK_NO_STATUS, *self->request.status);
+	ASSERT_EQ(0, vq_wait(self->vq, &elem, VQ_TIMEOUT_MS));
+	EXPECT_EQ(0, *self->request.status);
+	/* It ended in pages that are nobody's any more. */
+	EXPECT_TRUE(all_bytes_are(extra.memory, MIB, 0x44));
+	for (i = 0; i < 8; i++) {
+		EXPECT_TRUE(all_bytes_are(others[i], MIB, 0x33));
+		munmap(others[i], MIB);
+	}
+	EXPECT_EQ(pins - 256, host_pins());
+	EXPECT_EQ(GUEST_KIB + 1024, host_charged());
+
+	/* The next one has the data where it belongs. */
+	start_read(self, extra.iova);
+	ASSERT_EQ(0, vq_wait(self->vq, &elem, VQ_TIMEOUT_MS));
+	EXPECT_EQ(0, *self->request.status);
+	EXPECT_TRUE(pattern_is(extra.memory, MIB, 0, 7));
+	EXPECT_EQ(pins, host_pins());
+	dev_close(&self->dev);
+	guest_free(&extra);
+	slow_close(&slow);
+}
+
 /* The number of an eventfd, the lowest that is free; -1 without one. */
 static int eventfd_id(int fd)
 {

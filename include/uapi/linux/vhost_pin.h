@@ -5,8 +5,8 @@
  *
  * Each open of /dev/vhost-pin is a blank device.  VPIN_ATTACH makes it a
  * virtio device of the given type, served from the given backend.  From then
- * on the file answers the stock ioctls (<linux/vhost.h>) of the chosen ABI
- * and no others.
+ * on the file answers the stock ioctls (<linux/vhost.h>) of the chosen ABI,
+ * those of this header, and no others.
  */
 #ifndef _UAPI_LINUX_VHOST_PIN_H
 #define _UAPI_LINUX_VHOST_PIN_H
@@ -58,11 +58,14 @@
 						 * starting: requests that need it
 						 * fail
 						 */
-#define VPIN_ATTACH_LIVE_SETUP	(1ULL << 7)
+#define VPIN_ATTACH_LIVE_SETUP	(1ULL << 7)	/* a stopped queue can be set up
+						 * while others run
+						 */
 #define VPIN_ATTACH_FLAGS	(VPIN_ATTACH_RO | VPIN_ATTACH_BUFFERED | \
 				 VPIN_ATTACH_POLL | VPIN_ATTACH_NICE | \
 				 VPIN_ATTACH_WRITETHROUGH | \
-				 VPIN_ATTACH_NO_DISCARD | VPIN_ATTACH_HOLES)
+				 VPIN_ATTACH_NO_DISCARD | VPIN_ATTACH_HOLES | \
+				 VPIN_ATTACH_LIVE_SETUP)
 
 /**
  * struct vpin_attach - argument of VPIN_ATTACH
@@ -133,12 +136,48 @@ struct vpin_attach {
  */
 #define VPIN_ATTACH		_IO(VPIN_IOC_TYPE, 0x00)
 
+/**
+ * struct vpin_log - argument of VPIN_SET_LOG
+ * @uaddr: the caller's address of a bitmap, any alignment; it should be a shared
+ *	mapping, and is pinned until it is replaced
+ * @size: bytes of it; both 0 for none
+ *
+ * Bit n % 8 of byte n / 8 is the page [n * 4096, (n + 1) * 4096) of guest
+ * addresses, whatever the host's pages and byte order are.
+ */
 struct vpin_log {
 	__u64 uaddr;
 	__u64 size;
 };
 
+/*
+ * VPIN_SET_LOG: has the device set the bit of each page that it writes.
+ *
+ * Bits are set atomically and never cleared.  Pages without a bit are not
+ * logged.  When it returns nothing more is written to the bitmap before.
+ * Returns 0, or -1 with errno
+ *  ENODEV	the device has no owner
+ *  EPERM	the caller is not the owner
+ *  EINVAL	one of address and size is 0 and the other is not, or they wrap
+ *  EFAULT	the argument cannot be read, or the bitmap cannot be pinned for
+ *		writing
+ *  ENOMEM	over RLIMIT_MEMLOCK, or no memory
+ *  EINTR	killed while what was in flight ended; nothing has changed
+ */
 #define VPIN_SET_LOG		_IOW(VPIN_IOC_TYPE, 0x01, struct vpin_log)
+
+/*
+ * VPIN_RESIZE: looks how large the backend is now, and tells the driver.
+ *
+ * Returns 0, or -1 with errno
+ *  ENODEV	the device has no owner
+ *  EPERM	the caller is not the owner
+ *  EINVAL	the backend's length is not whole logical blocks
+ *  EOPNOTSUPP	the device's type has no size
+ *  ENOMEM	no memory
+ *  EINTR	killed while the backend did not answer
+ *  or what the backend's file system says; nothing has changed then
+ */
 #define VPIN_RESIZE		_IO(VPIN_IOC_TYPE, 0x02)
 
 #endif /* _UAPI_LINUX_VHOST_PIN_H */

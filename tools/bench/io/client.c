@@ -30,6 +30,7 @@ static const char usage[] =
 	"usage: io-client DISK [OPTIONS]\n"
 	"  --vhost-pin PATH   a disk that vhost-pin serves from PATH\n"
 	"  --vdpa PATH[,...]  a vhost-vdpa device, or one for each of --devices\n"
+	"  --vhost-user PATH  what a vhost-user back-end serves on that socket\n"
 	"  --io-uring PATH    a file or block device itself, by io_uring and O_DIRECT\n"
 	"  --rw randread|randwrite\n"
 	"  --bs BYTES         of a request (4096)\n"
@@ -90,6 +91,7 @@ static void parse(int argc, char *argv[])
 	static const struct option options[] = {
 		{ "vhost-pin",	required_argument, NULL, 'p' },
 		{ "vdpa",	required_argument, NULL, 'v' },
+		{ "vhost-user",	required_argument, NULL, 'U' },
 		{ "io-uring",	required_argument, NULL, 'u' },
 		{ "rw",		required_argument, NULL, 'w' },
 		{ "bs",		required_argument, NULL, 'b' },
@@ -121,6 +123,9 @@ static void parse(int argc, char *argv[])
 			break;
 		case 'v':
 			choose(DISK_VDPA, optarg);
+			break;
+		case 'U':
+			choose(DISK_VHOST_USER, optarg);
 			break;
 		case 'u':
 			choose(DISK_IO_URING, optarg);

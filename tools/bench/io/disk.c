@@ -46,13 +46,19 @@ static int attach_backend(const struct disk_options *options)
 	return fd;
 }
 
+static const char *const drivers[] = {
+	[DISK_VHOST_PIN] = "virtio-blk-vhost-vdpa",
+	[DISK_VDPA] = "virtio-blk-vhost-vdpa",
+	[DISK_VHOST_USER] = "virtio-blk-vhost-user",
+	[DISK_IO_URING] = "io_uring",
+};
+
 static void connect_disk(struct disk *disk)
 {
 	const struct disk_options *options = &disk->options;
 	bool uring = options->kind == DISK_IO_URING;
 
-	must(blkio_create(uring ? "io_uring" : "virtio-blk-vhost-vdpa", &disk->blkio),
-	     "blkio_create");
+	must(blkio_create(drivers[options->kind], &disk->blkio), "blkio_create");
 	if (uring)
 		must(blkio_set_bool(disk->blkio, "direct", true), "direct");
 	if (options->kind == DISK_VHOST_PIN)

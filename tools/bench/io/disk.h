@@ -12,6 +12,7 @@ enum disk_kind {
 	DISK_NONE,
 	DISK_VHOST_PIN,		/* path: what vhost-pin serves it from */
 	DISK_VDPA,		/* path: a /dev/vhost-vdpa-N */
+	DISK_VHOST_USER,	/* path: a back-end's socket */
 	DISK_IO_URING,		/* path: a file or block device, no virtio at all */
 };
 

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../guest"))
 
@@ -14,7 +15,7 @@ MIB = 1 << 20
 NULLB = "/sys/kernel/config/nullb"
 VDPA = "/sys/bus/vdpa"
 
-# Paths of those that are files, names of those that are vDPA devices.
+# Paths of those that are files or sockets, names of those that are vDPA devices.
 DISKS = {
     "vhost-pin": "/dev/null",
     "null_blk": "/dev/null_blk",
@@ -22,6 +23,7 @@ DISKS = {
     "null_mem": "/dev/null_mem",
     "ram": "/dev/ram0",
     "tmpfs": "/tmp/disk.img",
+    "vhost-user": "/tmp/null_blk.sock",
     "vdpa_sim": "sim0",
     "vdpa_sims": "sim0 sim1 sim2 sim3",
     "vduse": "vduse",
@@ -88,6 +90,7 @@ class Setup:
         self.needs = needs
         self.module = Module()
         self.server = None
+        self.servers = []
         self.simulators = []
 
     def __enter__(self):
@@ -103,6 +106,19 @@ class Setup:
     def make_null_blk(self):
         """Touches no data."""
         null_blk("null_blk", size=1024)
+
+    def make_vhost_user(self):
+        """vhost-pin's other door to the null_blk."""
+        if not os.path.exists(DISKS["null_blk"]):
+            self.make_null_blk()
+        self.servers.append(subprocess.Popen(
+            ["vhost-pin", "serve", "--disk",
+             f"{DISKS['null_blk']},socket={DISKS['vhost-user']}"], stdin=subprocess.DEVNULL))
+        for _ in range(100):
+            if os.path.exists(DISKS["vhost-user"]):
+                return
+            time.sleep(0.1)
+        raise Failure("vhost-pin serve: no socket")
 
     def make_null_poll(self):
         """Likewise, and has a queue for those who poll."""
@@ -148,6 +164,9 @@ class Setup:
         vdpa_add("vduse", "vduse")
 
     def __exit__(self, *exception):
+        for server in self.servers:
+            server.terminate()
+            server.wait()
         for name in self.simulators:
             call("vdpa", "dev", "del", name)
         if self.server:

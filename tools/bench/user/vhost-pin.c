@@ -33,6 +33,12 @@ void vpin_pin_put(struct vpin_pin *pin)
 	vpin_pin_free(pin);
 }
 
+/* Nothing is absent here. */
+bool vpin_pin_fill(struct vpin_pin *pin, u64 offset, u64 len)
+{
+	return false;
+}
+
 /*
  * Says where the pages are; scattered ones are known one by one, as the first
  * page of each chunk, which nobody uses, passes for the second.

@@ -6,7 +6,7 @@ import subprocess
 
 from image import ImageError, fsck, mounted
 
-BOOT = "/lab/clients/boot.img"
+BOOT = None             # an image, of which each guest has a copy
 
 
 def boot_disk(name="boot"):

@@ -20,6 +20,12 @@ static inline void *kvmalloc_array(size_t n, size_t size, int gfp)
 	return __builtin_calloc(n, size);
 }
 
+static inline void *kvcalloc(size_t n, size_t size, int gfp)
+{
+	(void)gfp;
+	return __builtin_calloc(n, size);
+}
+
 static inline void kvfree(const void *p)
 {
 	__builtin_free((void *)p);

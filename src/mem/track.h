@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Following what an owner does to his mapping: between the files of mem.
+ *
+ * Who owns takes pages out of his address space: he gives memory back (a
+ * balloon), unmaps, maps something else.  A track is told before it happens, and
+ * marks the chunks that it happens to.  vpin_mem_follow() then looks at what is
+ * mapped there.  Pages that are not what was pinned are absent from then on, and
+ * lost to the pin: its successor never had them, so that they are unpinned when
+ * the last reader is gone who may have found them there.
+ */
+#ifndef _VPIN_TRACK_H
+#define _VPIN_TRACK_H
+
+#include <linux/atomic.h>
+#include <linux/list.h>
+#include <linux/mmu_notifier.h>
+#include <linux/types.h>
+#include <vpin/mem.h>
+
+/**
+ * struct vpin_track - of a pin and its successors: follows their owner
+ * @notifier: tells us of changes
+ * @watch: of the address space, with a reference
+ * @newest: the pin without a successor
+ * @base: user address of the start of chunk 0
+ * @nr_absent: pages that are absent
+ * @nr_lost: pages that pins have lost and not unpinned yet
+ * @node: in the watch's list while a chunk is marked
+ * @fills: absent pages that are being pinned
+ * @marked: a bit for each chunk that may not be what is mapped there
+ *
+ * The last three are guarded by the watch's lock.
+ */
+struct vpin_track {
+	struct mmu_interval_notifier notifier;
+	struct vpin_watch *watch;
+	struct vpin_pin *newest;
+	unsigned long base;
+	atomic_long_t nr_absent;
+	atomic_long_t nr_lost;
+	struct list_head node;
+	struct list_head fills;
+	unsigned long marked[];
+};
+
+#ifdef CONFIG_MMU_NOTIFIER
+int vpin_track_start(struct vpin_pin *pin, u64 uaddr, struct vpin_watch *watch);
+void vpin_track_end(struct vpin_track *track);
+int vpin_watch_look(struct vpin_watch *watch, bool *bereft,
+		    unsigned long *changes);
+#else
+static inline int vpin_track_start(struct vpin_pin *pin, u64 uaddr,
+				   struct vpin_watch *watch)
+{
+	return 0;
+}
+
+static inline void vpin_track_end(struct vpin_track *track)
+{
+}
+
+static inline int vpin_watch_look(struct vpin_watch *watch, bool *bereft,
+				  unsigned long *changes)
+{
+	*changes = watch->changes;
+	return 0;
+}
+#endif
+
+struct vpin_watch *vpin_watch_create(struct vpin_mem *mem);
+void vpin_watch_end(struct vpin_watch *watch);
+void vpin_watch_put(struct vpin_watch *watch);
+
+int vpin_pin_lose(struct vpin_pin *pin, unsigned long i, void *const *kept,
+		  void *const *gone, unsigned long nr_gone);
+struct vpin_pin *vpin_pin_newest(struct vpin_pin *pin);
+void vpin_pin_unpin_lost(struct vpin_pin *pin);
+
+int vpin_batch_follow(struct vpin_batch *batch);
+
+#endif /* _VPIN_TRACK_H */
