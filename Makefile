@@ -44,6 +44,9 @@ check-debug: ## the same in a kernel with KASAN, lockdep, kmemleak, UBSAN
 check-guests: ## guests with other drivers: SeaBIOS, iPXE, U-Boot, OVMF, Linux 6.1 and newest
 	tools/check/check guests-bios guests-efi guests-linux
 
+check-clients: ## every client of vhost-user: 200 kills, 50 migrations, three QEMUs, libvirt: 40 minutes
+	tools/check/clients/run
+
 check-hosts: ## what must hold on each way that hosts keep disks: a quarter of an hour
 	$(MAKE) tools
 	tools/lab/lab run --timeout 3000 -- /lab/src/tools/check/hosts
@@ -60,4 +63,4 @@ style: ## checkpatch and shellcheck
 clean: ## removes what the build made in the tree
 	$(MAKE) -C $(KDIR) M=$(CURDIR) clean
 
-.PHONY: all style module tools kunit shell demo check check-debug check-guests check-hosts bench dkms-install clean
+.PHONY: all style module tools kunit shell demo check check-debug check-guests check-clients check-hosts bench dkms-install clean

@@ -32,10 +32,7 @@ class Guest:
         self.started = time.monotonic()
         self.path = f"/tmp/qmp.{os.getpid()}.{id(self)}"
         self.stderr_path = f"/tmp/qemu.{os.getpid()}.{id(self)}.log"
-        command = ["vhost-pin", "run"]
-        for disk in disks:
-            command += ["--disk", disk]
-        command += ["--"] + QEMU + ["-m", mem, *options]
+        command = self.command(disks, mem) + [*options]
         command += ["-qmp", f"unix:{self.path},server=on,wait=off"]
         with open(self.stderr_path, "wb") as stderr:
             self.qemu = subprocess.Popen(command, stdin=subprocess.PIPE,
@@ -44,6 +41,11 @@ class Guest:
         self.control = None
         self.selector = selectors.DefaultSelector()
         self.selector.register(self.qemu.stdout, selectors.EVENT_READ)
+
+    def command(self, disks, mem):
+        """QEMU with its disks."""
+        given = [word for disk in disks for word in ("--disk", disk)]
+        return ["vhost-pin", "run", *given, "--", *QEMU, "-m", mem]
 
     # The console
 
@@ -122,12 +124,12 @@ class Guest:
             self.control = Qmp(self.path)
         return self.control.run(command, **arguments)
 
-    def off(self):
-        """Has the guest power off; QEMU must end well and say nothing."""
+    def off(self, quiet=True):
+        """Has the guest power off; QEMU must end well and, if quiet, say nothing."""
         self.send("off")
-        self.finish()
+        self.finish(quiet)
 
-    def finish(self, timeout=60 * PATIENCE):
+    def finish(self, quiet=True, timeout=60 * PATIENCE):
         for _ in self.lines(timeout):
             pass
         try:
@@ -135,7 +137,7 @@ class Guest:
         except subprocess.TimeoutExpired:
             self.kill()
             raise GuestError(f"QEMU still runs after {timeout} s") from None
-        if status or self.stderr():
+        if status or (quiet and self.stderr()):
             raise GuestError(f"QEMU ended with {status}, and said: {self.stderr()}")
 
     def kill(self):

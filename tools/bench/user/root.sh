@@ -6,7 +6,8 @@
 BENCH_RELEASE=trixie
 # The lab's root.sh reads it.
 # shellcheck disable=SC2034
-ROOT_PACKAGES=(gcc libc6-dev make cargo rustc librust-virtio-queue-dev)
+ROOT_PACKAGES=(gcc libc6-dev make cargo rustc librust-virtio-queue-dev
+	librust-vhost-dev librust-vmm-sys-util-dev)
 
 # bench_root: its path; it is made if need be
 bench_root() {

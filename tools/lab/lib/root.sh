@@ -11,6 +11,7 @@ ROOT_PACKAGES=(
 	python3-minimal strace
 	xfsprogs btrfs-progs squashfs-tools nfs-kernel-server nfs-common
 	fuse3 bindfs quota
+	libvirt-daemon libvirt-daemon-driver-qemu libvirt-clients
 )
 
 # root_dir [RELEASE]: where it is, whether it exists yet or not
