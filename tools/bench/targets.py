@@ -73,6 +73,8 @@ TARGETS = [
              _io("4k", depth, "vhost-pin/null_blk/vhost-user"), _io("4k", depth),
              "at least", 0.97)
       for depth in (1, 32, 128)),
+    Target("4 KiB, depth 32, logged, over not logged", _io("4k", 32, "vhost-pin/null_blk/log"),
+           _io("4k", 32), "at least", 0.85),
     Target("4 KiB, depth 1, over vdpa_sim_blk", _io("4k", 1), _io("4k", 1, "vdpa_sim"),
            "at least", 0.95),
     Target("4 KiB, depth 1, polling, over vdpa_sim_blk",

@@ -40,6 +40,7 @@ static const char usage[] =
 	"  --queue-size N     entries of a ring (what the depth takes)\n"
 	"  --busyloop US      vhost-pin's threads look for so long before they sleep\n"
 	"  --poll-disk        vhost-pin's threads poll the disk for what has ended\n"
+	"  --log              vhost-pin logs what it writes to memory\n"
 	"  --nice N           vhost-pin's threads are as nice (0)\n"
 	"  --poll             poll queues: threads spin instead of waiting\n"
 	"  --devices N        each with a process (1); not with --latency\n"
@@ -102,6 +103,7 @@ static void parse(int argc, char *argv[])
 		{ "busyloop",	required_argument, NULL, 'B' },
 		{ "poll",	no_argument,	   NULL, 'P' },
 		{ "poll-disk",	no_argument,	   NULL, 'K' },
+		{ "log",	no_argument,	   NULL, 'L' },
 		{ "nice",	required_argument, NULL, 'N' },
 		{ "devices",	required_argument, NULL, 'D' },
 		{ "memory",	required_argument, NULL, 'm' },
@@ -159,6 +161,9 @@ static void parse(int argc, char *argv[])
 		case 'K':
 			disk_options.poll_disk = true;
 			break;
+		case 'L':
+			disk_options.log = true;
+			break;
 		case 'N':
 			disk_options.nice = atoi(optarg);
 			break;
@@ -200,9 +205,9 @@ static void parse(int argc, char *argv[])
 	}
 	if (load_options.size % (512 * load_options.segments))
 		die("pieces of requests are whole sectors of 512 bytes");
-	if ((disk_options.busyloop_us || disk_options.poll_disk || disk_options.nice) &&
-	    disk_options.kind != DISK_VHOST_PIN)
-		die("--busyloop, --poll-disk and --nice are for --vhost-pin");
+	if ((disk_options.busyloop_us || disk_options.poll_disk || disk_options.nice ||
+	     disk_options.log) && disk_options.kind != DISK_VHOST_PIN)
+		die("--busyloop, --poll-disk, --log and --nice are for --vhost-pin");
 	if (devices > 1 && (load_options.requests || load_options.latency_every))
 		die("many devices go by --seconds, and without --latency");
 }

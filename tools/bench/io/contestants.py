@@ -147,13 +147,14 @@ POLLED = r"randread/4k/depth=(1|32)$"
 NICE = ["--nice", "-10"]
 SHARED = r"randread/4k/"
 
-# By both doors.
+# What the other door costs, and the dirty log.
 DOORS = r"randread/4k/depth=\d+$"
 
 # The second half moves data: null_mem is a null_blk with memory.
 REST = [
     Client("vhost-pin/null_blk/busyloop", "--vhost-pin", "null_blk",
            more=["--busyloop", "50"], only=POLLED),
+    Client("vhost-pin/null_blk/log", "--vhost-pin", "null_blk", more=["--log"], only=DOORS),
     Client("vhost-pin/null_blk/vhost-user", "--vhost-user", "vhost-user", only=DOORS),
     # Its disk is polled, and so is fio's.
     Client("vhost-pin/null_poll", "--vhost-pin", "null_poll", more=["--poll-disk"]),

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <unistd.h>
 #include <linux/vhost_pin.h>
 #include <linux/virtio_ids.h>
@@ -59,14 +60,29 @@ static void connect_disk(struct disk *disk)
 	bool uring = options->kind == DISK_IO_URING;
 
 	must(blkio_create(drivers[options->kind], &disk->blkio), "blkio_create");
+	if (options->kind == DISK_VHOST_PIN)
+		disk->fd = attach_backend(options);
 	if (uring)
 		must(blkio_set_bool(disk->blkio, "direct", true), "direct");
 	if (options->kind == DISK_VHOST_PIN)
-		must(blkio_set_int(disk->blkio, "fd", attach_backend(options)), "fd");
+		must(blkio_set_int(disk->blkio, "fd", disk->fd), "fd");
 	else
 		must(blkio_set_str(disk->blkio, "path", options->path), "path");
 	must(blkio_set_bool(disk->blkio, "read-only", options->read_only), "read-only");
 	must(blkio_connect(disk->blkio), options->path);
+}
+
+/* Bytes of the log: a bit a page, of more memory than any client has. */
+#define LOG_SIZE	(1 << 20)
+
+static void start_log(struct disk *disk)
+{
+	void *bits = mmap(NULL, LOG_SIZE, PROT_READ | PROT_WRITE,
+			  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct vpin_log log = { .uaddr = (uintptr_t)bits, .size = LOG_SIZE };
+
+	if (bits == MAP_FAILED || ioctl(disk->fd, VPIN_SET_LOG, &log))
+		die("dirty log: %m");
 }
 
 /*
@@ -115,6 +131,8 @@ void disk_open(struct disk *disk, const struct disk_options *options)
 	disk->options = *options;
 	connect_disk(disk);
 	start_disk(disk);
+	if (options->log)
+		start_log(disk);
 	must(blkio_get_uint64(disk->blkio, "capacity", &disk->capacity), "capacity");
 	must(blkio_get_int(disk->blkio, "max-segment-len", &segment_size),
 	     "max-segment-len");

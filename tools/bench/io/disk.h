@@ -27,12 +27,14 @@ struct disk_options {
 	unsigned int segments;		/* of a request */
 	unsigned int busyloop_us;	/* of vhost-pin's threads; 0: none */
 	bool poll_disk;			/* by vhost-pin's threads */
+	bool log;			/* vhost-pin logs what it writes to memory */
 	int nice;			/* of vhost-pin's threads */
 };
 
 struct disk {
 	struct disk_options options;
 	struct blkio *blkio;
+	int fd;				/* vhost-pin's, which libblkio has */
 	uint64_t capacity;		/* bytes */
 	unsigned int segment_size;	/* longest piece of a request, 0: any */
 };
