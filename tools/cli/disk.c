@@ -303,6 +303,8 @@ void disk_attach(struct disk *disk, const char *node)
 		if (*disk_switch(disk, i))
 			attach.flags |= switches[i].flag;
 	}
+	if (disk->live_setup)
+		attach.flags |= VPIN_ATTACH_LIVE_SETUP;
 	if (disk->has_nice) {
 		attach.flags |= VPIN_ATTACH_NICE;
 		attach.nice = disk->nice;

@@ -33,6 +33,7 @@ struct disk {
 	int nice;			/* of the queues' threads, if it has one */
 	char serial[VPIN_SERIAL_LEN + 1];
 	char *socket;			/* where `serve` serves it, or NULL */
+	bool live_setup;		/* queues can be set up while others run */
 	int fd;				/* the attached device; survives exec */
 };
 

@@ -206,24 +206,6 @@ static int start_first(struct device *device, unsigned int index,
 	return ret;
 }
 
-/* Until the module has VPIN_ATTACH_LIVE_SETUP: others pause meanwhile. */
-static int start_next(struct device *device, unsigned int index,
-		      const struct device_ring *ring)
-{
-	int ret, resumed;
-
-	ret = set_ring(device, index, ring);
-	if (ret == -EINVAL) {
-		ret = call(device, VHOST_VDPA_SUSPEND, NULL);
-		if (ret)
-			return ret;
-		ret = set_ring(device, index, ring);
-		resumed = call(device, _IO(VHOST_VIRTIO, 0x7E), NULL);
-		ret = ret ?: resumed;
-	}
-	return ret ?: set_state(device, VHOST_VDPA_SET_VRING_ENABLE, index, 1);
-}
-
 int device_start_queue(struct device *device, unsigned int index,
 		       const struct device_ring *ring)
 {
@@ -232,7 +214,8 @@ int device_start_queue(struct device *device, unsigned int index,
 	if (!device->running)
 		ret = start_first(device, index, ring);
 	else
-		ret = start_next(device, index, ring);
+		ret = set_ring(device, index, ring) ?:
+		      set_state(device, VHOST_VDPA_SET_VRING_ENABLE, index, 1);
 	if (!ret)
 		device->running++;
 	return ret;

@@ -76,6 +76,7 @@ static void add_disk(const char *text)
 	/* VMMs ask for one a virtual CPU; those that never run cost next to nothing. */
 	if (!disk->queues)
 		disk->queues = VPIN_QUEUES_MAX;
+	disk->live_setup = true;
 	num_servers++;
 }
 
