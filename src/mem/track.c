@@ -23,6 +23,9 @@
 /* Pages that are pinned at a time when they are accessed. */
 #define VPIN_FILL_MAX	16UL
 
+/* Changes of more pages are not asked whether any of them is pinned. */
+#define VPIN_MARK_MAX	(2 * VPIN_CHUNK_PAGES)
+
 /**
  * struct vpin_fill - absent pages that are being pinned
  * @node: in the track's list
@@ -48,6 +51,23 @@ static bool vpin_track_takes_away(enum mmu_notifier_event event)
 	return event == MMU_NOTIFY_UNMAP || event == MMU_NOTIFY_CLEAR;
 }
 
+/*
+ * Whether something in [@first, @last] may be pinned.  What came back to the
+ * guest and no request has used yet may go again as often as it likes.
+ */
+static bool vpin_track_has(const struct vpin_track *track, unsigned long first,
+			   unsigned long last)
+{
+	lockdep_assert_held(&track->watch->lock);
+	if ((last - first) >> PAGE_SHIFT >= VPIN_MARK_MAX)
+		return true;
+	for (first &= PAGE_MASK; first <= last; first += PAGE_SIZE) {
+		if (!vpin_pin_is_absent(track->newest, first - track->base))
+			return true;
+	}
+	return false;
+}
+
 /* Marks the chunks that [@first, @last] touches, and has them looked at. */
 static void vpin_track_mark(struct vpin_track *track, unsigned long first,
 			    unsigned long last)
@@ -60,6 +80,8 @@ static void vpin_track_mark(struct vpin_track *track, unsigned long first,
 		if (first <= fill->last && last >= fill->first)
 			fill->changed = true;
 	}
+	if (!vpin_track_has(track, first, last))
+		return;
 	first = (first - track->base) / VPIN_CHUNK_SIZE;
 	last = (last - track->base) / VPIN_CHUNK_SIZE;
 	bitmap_set(track->marked, first, last - first + 1);
