@@ -19,7 +19,9 @@ SPARE = 2               # the number of the disk that comes and goes
 BANDWIDTH = 1 << 34
 # What QEMU says of a server that is gone, or going.
 GONE = (r"ring restore failed|vhost|Failed to (connect|read|write|set)|[Dd]isconnect"
-        r"|Connection (reset|refused)|Broken pipe|Unexpected end-of-file")
+        r"|Connection (reset|refused)|Broken pipe|Unexpected end-of-file"
+        # And of a migration that is cancelled.
+        r"|failed to save SaveStateEntry")
 
 
 class Host:

@@ -14,7 +14,7 @@ CYCLES = {True: 1, False: 20}
 MIB = 1 << 20
 PORT = 3                # a free one
 SMALL = 144             # MiB that the balloon leaves a guest of 256
-REPORTED = 48           # MiB: by and by, and the guest keeps 64 in any case
+REPORTED = 32           # MiB: by and by, and the guest keeps 64 in any case
 # Of what should have been given back, so much must have been.
 GIVEN_BACK = 0.8
 
@@ -57,7 +57,7 @@ class Memory:
         """Waits until so many MiB less are used than before; how many it were."""
         def gone():
             return before - self.used(path) >= wanted * GIVEN_BACK
-        self.vm.until(gone, 120, f"{before:.0f} MiB were used, {self.used(path):.0f} are:"
+        self.vm.until(gone, 300, f"{before:.0f} MiB were used, {self.used(path):.0f} are:"
                       f" of {wanted} MiB too few came back")
         return before - self.used(path)
 
@@ -155,6 +155,6 @@ class Memory:
         def gone():
             names = {entry["name"] for entry in self.vm.qmp("qom-list", path="/machine/peripheral")}
             return name not in names
-        self.vm.until(gone, 120, f"the guest keeps {name}")
+        self.vm.until(gone, 300, f"the guest keeps {name}")
         if self.vm.qmp("query-status")["status"] != "running":
             raise GuestError("the VM has stopped")

@@ -3,6 +3,7 @@
 front-end on rust-vmm's crate that calls in Cloud Hypervisor's and in Firecracker's
 order.  What they write is compared with what the host finds."""
 
+import json
 import os
 import re
 import subprocess
@@ -51,6 +52,10 @@ def clients(tap, kind):
                 if len(done) < 3:
                     raise GuestError(said)
                 tell(", ".join(done))
+        with tap.test("libblkio with 4 queues", alone=True) as tell:
+            said = json.loads(program("io-client", "--vhost-user", socket, "--rw", "randwrite",
+                                      "--queues", "4", "--depth", "8", "--requests", "2000"))
+            tell(f"{said['requests']} requests")
         with tap.test("another client is there at once when one is gone", alone=True):
             for _ in range(10):
                 qemu_io_run(blockdev, "read 0 4k")
