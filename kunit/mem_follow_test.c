@@ -510,6 +510,12 @@ static void the_end_with_pages_absent(struct kunit *test)
 	put_page(page);
 }
 
+/* More pages than are taken in all, so that there may be as many lost ones. */
+#define MANY	8192UL
+#define ROUNDS	4000UL
+/* Of these there are few, so that readers and the one who takes meet. */
+#define BUSY	2UL
+
 /**
  * struct reader - one that reads pages all the time
  * @owner: whose
@@ -532,7 +538,7 @@ static int reader_thread(void *data)
 	while (!kthread_should_stop()) {
 		struct vpin_snap *snap = vpin_mem_snap(&reader->owner->mem);
 		u32 word = 0;
-		u64 gpa = GPA + i++ % PAGES * SZ_4K;
+		u64 gpa = GPA + i++ % BUSY * SZ_4K;
 
 		/* The page's number in the upper half, or a page just mapped. */
 		if (vpin_snap_read(snap, NULL, gpa, &word, sizeof(word)) ||
@@ -544,9 +550,6 @@ static int reader_thread(void *data)
 	}
 	return 0;
 }
-
-/* More pages than are taken in all, so that there may be as many lost ones. */
-#define MANY	2048UL
 
 /*
  * Readers, who pin what is absent, while pages are taken and followed: each finds
@@ -565,21 +568,14 @@ static void readers_while_pages_go(struct kunit *test)
 					      "vpin-reader-%lu", i);
 		KUNIT_ASSERT_FALSE(test, IS_ERR(readers[i].task));
 	}
-	for (round = 1; round <= 500; round++) {
-		unsigned long page = round * 7 % PAGES, nr = 1 + round % 3;
+	for (round = 1; round <= ROUNDS; round++) {
+		unsigned long page = round % BUSY;
+		u32 word = page << 16 | round;
 
-		nr = min(nr, PAGES - page);
-		punch(test, addr + page * SZ_4K, nr);
-		for (i = page; i < page + nr; i++)
-			wrong += !!put_user((u32)(i << 16 | (round & 0xffff)),
-					    (u32 __user *)(addr + i * SZ_4K));
-		if (round % 4)
-			wrong += !!follow(owner);
-		else
-			continue;
-		for (i = page; i < page + nr; i++)
-			wrong += word_at(owner, GPA + i * SZ_4K) !=
-				 (i << 16 | (round & 0xffff));
+		punch(test, addr + page * SZ_4K, 1);
+		wrong += !!put_user(word, (u32 __user *)(addr + page * SZ_4K));
+		wrong += !!follow(owner);
+		wrong += word_at(owner, GPA + page * SZ_4K) != word;
 		cond_resched();
 	}
 	KUNIT_EXPECT_EQ(test, wrong, 0UL);
