@@ -85,20 +85,21 @@ struct vpin_extent {
  * struct vpin_req - a chain in flight; a device type's request begins with one
  * @node: in the list of completed ones
  * @view: what the chain was translated through
- * @writes: what it lets the device write, if that is to be logged
  * @vq: its queue
  * @polled: in the queue's list of such, or empty
  * @len: bytes that the device wrote, for the used ring
  * @head: the chain
+ * @writes: which of the queue's extents begins what it lets the device write, if
+ *	that is to be logged, from 1 on; else 0
  */
 struct vpin_req {
 	struct llist_node node;
 	struct vpin_view *view;
-	struct vpin_extent *writes;
 	struct vpin_vq *vq;
 	struct list_head polled;
 	u32 len;
 	u16 head;
+	u16 writes;
 };
 
 /* A chain that was served, before the driver was told. */

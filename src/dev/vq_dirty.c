@@ -20,6 +20,8 @@
 
 /* A chain has to find its extents when nothing is in flight. */
 static_assert(VPIN_VQ_EXTENTS >= VPIN_QUEUE_SIZE_MAX);
+/* struct vpin_req has a number of 16 bits for one. */
+static_assert(VPIN_VQ_EXTENTS <= U16_MAX);
 
 /* Allocates what a queue needs to log.  Return: 0 or -ENOMEM. */
 int vpin_vq_dirty_alloc(struct vpin_vq *vq)
@@ -142,6 +144,7 @@ void vpin_vq_dirty_begin(struct vpin_vq *vq, struct vpin_req *req)
 	for (i = chain->nr_readable; i < chain->nr; i++) {
 		u64 first = chain->bufs[i].gpa;
 		u64 last = first + (chain->bufs[i].len - 1);
+		struct vpin_extent *before = extent;
 
 		if (extent && vpin_extent_reaches(extent, first)) {
 			extent->last = max(extent->last, last);
@@ -150,21 +153,22 @@ void vpin_vq_dirty_begin(struct vpin_vq *vq, struct vpin_req *req)
 		extent = vpin_vq_get_extent(vq);
 		extent->first = first;
 		extent->last = last;
-		extent->next = req->writes;
-		req->writes = extent;
+		extent->next = before;
 	}
+	req->writes = extent ? extent - vq->extents + 1 : 0;
 }
 
 /* A request ended, all its data has landed: marks it, if that is still wanted. */
 void vpin_vq_dirty_end(struct vpin_vq *vq, struct vpin_req *req)
 {
-	while (req->writes) {
-		struct vpin_extent *extent = req->writes;
+	struct vpin_extent *extent = &vq->extents[req->writes - 1], *next;
 
+	for (; extent; extent = next) {
+		next = extent->next;
 		if (vq->dirty)
 			vpin_vq_dirty_mark(vq, extent->first,
 					   extent->last - extent->first + 1);
-		req->writes = extent->next;
 		vpin_vq_put_extent(vq, extent);
 	}
+	req->writes = 0;
 }

@@ -149,7 +149,7 @@ void vpin_vq_begin(struct vpin_vq *vq, struct vpin_req *req, u16 head)
 	req->head = head;
 	req->view = vq->view;
 	req->view->users++;
-	req->writes = NULL;
+	req->writes = 0;
 	if (unlikely(vq->dirty))
 		vpin_vq_dirty_begin(vq, req);
 	INIT_LIST_HEAD(&req->polled);
