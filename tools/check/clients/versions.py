@@ -22,24 +22,24 @@ def run(tap, kind, quick):
         life.begin(tap)
         basic.run(tap, life, quick=True)
         if kind is Serve:
-            with tap.test(f"{life.vm.qemu.name}: the server killed"):
+            with tap.test(f"{life.vm.version.name}: the server killed"):
                 # It connects again after a second at the earliest.
                 for name in "boot", "data":
                     life.host.servers[name].kill()
                     life.host.servers[name].start()
                 life.alive()
         for there in qemus.OURS, qemus.newest():
-            with tap.test(f"{life.vm.qemu.name}: moves to {there.name}"):
+            with tap.test(f"{life.vm.version.name}: moves to {there.name}"):
                 life.move(kind, there)
                 life.alive()
         if not quick:
-            with tap.test(f"{life.vm.qemu.name}: boots"):
+            with tap.test(f"{life.vm.version.name}: boots"):
                 life.vm.loaded(*LOADS)
                 life.vm.qmp("system_reset")
                 life.vm.boot()
                 life.vm.load(*LOADS)
         basic.run(tap, life, quick=True)
         if kind is Serve:
-            with tap.test(f"{life.vm.qemu.name}: the server killed"):
+            with tap.test(f"{life.vm.version.name}: the server killed"):
                 recovery.killed(life, recovery.chance())
         life.end(tap)

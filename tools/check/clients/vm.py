@@ -22,7 +22,7 @@ class Vm(Guest):
     def __init__(self, sockets, qemu=OURS, machine="q35", mem=256, queues=1,
                  options=(), prefix="# guest| "):
         Vm.made += 1
-        self.qemu = qemu
+        self.version = qemu
         self.machine = machine
         self.queues = queues
         self.ram = f"/dev/shm/ram.{os.getpid()}.{Vm.made}"
@@ -31,7 +31,7 @@ class Vm(Guest):
         super().__init__(sockets, mem=f"{mem}M", options=options, prefix=prefix)
 
     def command(self, disks, mem):
-        command = [*self.qemu.command, "-machine", f"{self.machine},memory-backend=ram",
+        command = [*self.version.command, "-machine", f"{self.machine},memory-backend=ram",
                    "-m", f"{mem},slots=4,maxmem=2G", "-object",
                    f"memory-backend-file,id=ram,mem-path={self.ram},size={mem},share=on"]
         if self.express():
@@ -41,7 +41,7 @@ class Vm(Guest):
         for number, socket in enumerate(disks):
             name = f"disk{number}"
             if socket:
-                command += ["-chardev", f"socket,id={name},path={socket},{self.qemu.argument()}",
+                command += ["-chardev", f"socket,id={name},path={socket},{self.version.argument()}",
                             "-device", ",".join(f"{key}={value}" for key, value in
                                                 self.device(number).items())]
         return command
@@ -61,7 +61,7 @@ class Vm(Guest):
         self.qmp("chardev-add", id=f"disk{number}", backend={
             "type": "socket", "data": {
                 "addr": {"type": "unix", "data": {"path": socket}},
-                "server": False, **self.qemu.reconnect}})
+                "server": False, **self.version.reconnect}})
         self.qmp("device_add", **self.device(number))
 
     def unplug(self, number, timeout=60):
