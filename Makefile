@@ -35,7 +35,7 @@ shell: ## a prompt in the lab, where the module can be loaded
 demo: ## a guest boots from a vhost-pin disk and fills another; DISK=path
 	tools/demo/demo $(DISK)
 
-check: ## runs every test: about 10 minutes, the first time 45
+check: ## runs every test: about half an hour, the first time more than an hour
 	tools/check/check
 
 check-debug: ## the same in a kernel with KASAN, lockdep, kmemleak, UBSAN
