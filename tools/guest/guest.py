@@ -38,6 +38,7 @@ class Guest:
             self.qemu = subprocess.Popen(command, stdin=subprocess.PIPE,
                                          stdout=subprocess.PIPE, stderr=stderr)
         self.pending = b""
+        self.ending = False
         self.control = None
         self.selector = selectors.DefaultSelector()
         self.selector.register(self.qemu.stdout, selectors.EVENT_READ)
@@ -48,8 +49,6 @@ class Guest:
         return ["vhost-pin", "run", *given, "--", *QEMU, "-m", mem]
 
     # The console
-
-    ending = False
 
     def lines(self, timeout):
         """The console's lines as they come, until it is silent for so long."""

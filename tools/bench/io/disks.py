@@ -90,7 +90,7 @@ class Setup:
         self.needs = needs
         self.module = Module()
         self.server = None
-        self.servers = []
+        self.vhost_user = None
         self.simulators = []
 
     def __enter__(self):
@@ -111,9 +111,9 @@ class Setup:
         """vhost-pin's other door to the null_blk."""
         if not os.path.exists(DISKS["null_blk"]):
             self.make_null_blk()
-        self.servers.append(subprocess.Popen(
+        self.vhost_user = subprocess.Popen(
             ["vhost-pin", "serve", "--disk",
-             f"{DISKS['null_blk']},socket={DISKS['vhost-user']}"], stdin=subprocess.DEVNULL))
+             f"{DISKS['null_blk']},socket={DISKS['vhost-user']}"], stdin=subprocess.DEVNULL)
         for _ in range(100):
             if os.path.exists(DISKS["vhost-user"]):
                 return
@@ -164,9 +164,9 @@ class Setup:
         vdpa_add("vduse", "vduse")
 
     def __exit__(self, *exception):
-        for server in self.servers:
-            server.terminate()
-            server.wait()
+        if self.vhost_user:
+            self.vhost_user.terminate()
+            self.vhost_user.wait()
         for name in self.simulators:
             call("vdpa", "dev", "del", name)
         if self.server:
