@@ -113,6 +113,8 @@ class Vm(Guest):
 
     def load(self, *files, threads=8, mib=8):
         for file in files:
+            # It counts from none again.
+            self.beats.pop(os.path.basename(file), None)
             self.run(f"load {file} -t {threads} -m {mib}")
         self.alive(*files)
 
