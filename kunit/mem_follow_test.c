@@ -510,6 +510,86 @@ static void the_end_with_pages_absent(struct kunit *test)
 	put_page(page);
 }
 
+/* Whoever accesses a page first pins it, and no other; what is charged is all. */
+static void lazy_memory_is_pinned_when_accessed(struct kunit *test)
+{
+	struct owner *owner = setup_followed(test);
+	unsigned long addr = owner->addr;
+	struct page *pages[PAGES];
+	const struct vpin_pin *pin;
+	u32 i, word = 77;
+
+	owner->mem.lazy = true;
+	fill_pages(test, addr, PAGES, 1);
+	for (i = 0; i < PAGES; i++)
+		pages[i] = page_at(test, addr + i * SZ_4K);
+	KUNIT_ASSERT_EQ(test, map(owner, GPA, PAGES << PAGE_SHIFT, addr), 0);
+	KUNIT_EXPECT_EQ(test, charged(owner), (s64)PAGES);
+	pin = owner->mem.snap->ranges[0].pin;
+	/* The first is the proof that they can be. */
+	KUNIT_EXPECT_EQ(test, vpin_pin_nr_pinned(pin), 1UL);
+	for (i = 0; i < PAGES; i++)
+		KUNIT_EXPECT_EQ(test, is_pinned(pages[i]), !i);
+
+	KUNIT_EXPECT_EQ(test, word_at(owner, GPA + 5 * SZ_4K), 6LL);
+	KUNIT_EXPECT_EQ(test, user_write(owner, GPA + 7 * SZ_4K, &word,
+					 sizeof(word)), 0);
+	KUNIT_EXPECT_EQ(test, get_user(word, (u32 __user *)(addr + 7 * SZ_4K)),
+			0);
+	KUNIT_EXPECT_EQ(test, word, 77U);
+	KUNIT_EXPECT_EQ(test, vpin_pin_nr_pinned(pin), 3UL);
+	for (i = 0; i < PAGES; i++)
+		KUNIT_EXPECT_EQ(test, is_pinned(pages[i]),
+				!i || i == 5 || i == 7);
+
+	KUNIT_EXPECT_EQ(test, vpin_mem_unmap(&owner->mem, GPA, 1), 0);
+	for (i = 0; i < PAGES; i++) {
+		KUNIT_EXPECT_FALSE(test, is_pinned(pages[i]));
+		put_page(pages[i]);
+	}
+}
+
+/* What nobody has accessed may go and come as its owner likes. */
+static void lazy_memory_is_followed(struct kunit *test)
+{
+	struct owner *owner = setup_followed(test);
+	unsigned long addr = owner->addr;
+
+	owner->mem.lazy = true;
+	fill_pages(test, addr, PAGES, 1);
+	KUNIT_ASSERT_EQ(test, map(owner, GPA, PAGES << PAGE_SHIFT, addr), 0);
+	KUNIT_EXPECT_EQ(test, word_at(owner, GPA + 3 * SZ_4K), 4LL);
+	punch(test, addr + 5 * SZ_4K, 1);
+	KUNIT_EXPECT_FALSE(test, is_behind(owner));
+	fill_pages(test, addr + 5 * SZ_4K, 1, 99);
+	KUNIT_EXPECT_EQ(test, word_at(owner, GPA + 5 * SZ_4K), 99LL);
+	punch(test, addr + 3 * SZ_4K, 1);
+	KUNIT_EXPECT_TRUE(test, is_behind(owner));
+	KUNIT_EXPECT_EQ(test, follow(owner), 0);
+	fill_pages(test, addr + 3 * SZ_4K, 1, 88);
+	KUNIT_EXPECT_EQ(test, word_at(owner, GPA + 3 * SZ_4K), 88LL);
+}
+
+/* That something can never be pinned is told when it is mapped. */
+static void lazy_memory_that_cannot_be_pinned(struct kunit *test)
+{
+	struct owner *owner = setup_followed(test);
+	unsigned long none = user_mmap(test, PAGES, PROT_NONE);
+	unsigned long ro = user_mmap(test, PAGES, PROT_READ);
+	unsigned long part = user_mmap(test, PAGES, RW);
+
+	owner->mem.lazy = true;
+	KUNIT_EXPECT_EQ(test, map(owner, GPA, PAGES << PAGE_SHIFT, none),
+			-EFAULT);
+	KUNIT_EXPECT_EQ(test, map(owner, GPA, PAGES << PAGE_SHIFT, ro),
+			-EFAULT);
+	KUNIT_ASSERT_EQ(test, vm_munmap(part + 3 * SZ_4K, SZ_4K), 0);
+	KUNIT_EXPECT_EQ(test, map(owner, GPA, PAGES << PAGE_SHIFT, part),
+			-EFAULT);
+	KUNIT_EXPECT_EQ(test, charged(owner), 0LL);
+	KUNIT_EXPECT_EQ(test, map(owner, GPA, 3 * SZ_4K, part), 0);
+}
+
 /* More pages than are taken in all, so that there may be as many lost ones. */
 #define MANY	8192UL
 #define ROUNDS	4000UL
@@ -603,6 +683,9 @@ static struct kunit_case vpin_mem_follow_cases[] = {
 	KUNIT_CASE(lost_pages_have_a_limit),
 	KUNIT_CASE(a_hole_in_a_file),
 	KUNIT_CASE(the_end_with_pages_absent),
+	KUNIT_CASE(lazy_memory_is_pinned_when_accessed),
+	KUNIT_CASE(lazy_memory_is_followed),
+	KUNIT_CASE(lazy_memory_that_cannot_be_pinned),
 	KUNIT_CASE(readers_while_pages_go),
 	{}
 };

@@ -403,7 +403,7 @@ static void pin_of_what_is_no_user_memory(struct kunit *test)
 	struct owner *owner = setup(test);
 	struct vpin_pin *pin;
 
-	pin = vpin_pin_create(owner->mm, c->uaddr, c->size, true, NULL);
+	pin = vpin_pin_create(owner->mm, c->uaddr, c->size, true, NULL, false);
 	KUNIT_EXPECT_PTR_EQ(test, pin, ERR_PTR(c->want));
 	KUNIT_EXPECT_EQ(test, charged(owner), 0LL);
 }
@@ -415,7 +415,7 @@ static void pin_of_more_than_the_machine_has(struct kunit *test)
 	struct owner *owner = setup(test);
 	struct vpin_pin *pin;
 
-	pin = vpin_pin_create(owner->mm, owner->addr, size, true, NULL);
+	pin = vpin_pin_create(owner->mm, owner->addr, size, true, NULL, false);
 	KUNIT_EXPECT_PTR_EQ(test, pin, ERR_PTR(-ENOMEM));
 	KUNIT_EXPECT_EQ(test, charged(owner), 0LL);
 }
@@ -438,7 +438,7 @@ static void pages_that_are_anywhere(struct kunit *test)
 					       (page << PAGE_SHIFT)), 0);
 	}
 	pin = vpin_pin_create(owner->mm, owner->addr, PAGES << PAGE_SHIFT,
-			      true, NULL);
+			      true, NULL, false);
 	KUNIT_ASSERT_FALSE(test, IS_ERR(pin));
 	KUNIT_EXPECT_EQ(test, pin->nr_pages, PAGES);
 

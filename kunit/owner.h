@@ -73,6 +73,16 @@ static inline int user_read(struct owner *owner, u64 gpa, void *to, u64 len)
 	return ret;
 }
 
+static inline int user_write(struct owner *owner, u64 gpa, const void *from,
+			     u64 len)
+{
+	struct vpin_snap *snap = vpin_mem_snap(&owner->mem);
+	int ret = vpin_snap_write(snap, NULL, gpa, from, len);
+
+	vpin_snap_put(snap);
+	return ret;
+}
+
 /* A suite's init. */
 static inline int owner_init(struct kunit *test)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The guest's address space: user memory that is pinned when it is mapped and
- * unpinned when the last user of it is gone.  What its owner takes out of his own
+ * The guest's address space: user memory that is pinned when it is mapped, or when
+ * it is first accessed, and unpinned when the last user of it is gone.  What its owner takes out of his own
  * address space meanwhile is followed: see vpin_mem_follow().
  *
  * An address space is a chain of snapshots.  A change makes a new snapshot
@@ -50,6 +50,7 @@ struct vpin_mem_ops {
 
 /**
  * struct vpin_watch - what became of an owner's mapping, for who reads it
+ * @absent: a page of it was absent, or is
  * @behind: what is published may not be what he has mapped
  * @changes: changes of it that were seen; wraps
  * @followed: how many of them are published
@@ -59,6 +60,7 @@ struct vpin_mem_ops {
  * @ref: the address space, and each pin that is tracked
  */
 struct vpin_watch {
+	bool absent;
 	bool behind;
 	unsigned long changes;
 	unsigned long followed;
@@ -72,6 +74,8 @@ struct vpin_watch {
  * struct vpin_mem - a guest's address space
  * @lock: serialises changes; guards all fields
  * @ops: who follows; NULL if nobody does
+ * @lazy: what is mapped is pinned page by page when it is first accessed, where
+ *	the owner can be followed
  * @mm: the owner, charged for pinned pages; NULL before vpin_mem_bind()
  * @snap: what readers get
  * @batch: changes of it that the open batch gathers; NULL if none is open
@@ -84,6 +88,7 @@ struct vpin_watch {
 struct vpin_mem {
 	struct mutex lock;
 	const struct vpin_mem_ops *ops;
+	bool lazy;
 	struct mm_struct *mm;
 	struct vpin_snap *snap;
 	struct vpin_batch *batch;
@@ -181,6 +186,7 @@ int vpin_pin_set_chunk(struct vpin_pin *pin, unsigned long i,
 		       void *const *addrs);
 void *vpin_pin_around(const struct vpin_pin *pin, u64 offset, u64 len,
 		      u64 *before, u64 *after);
+void vpin_pin_empty(struct vpin_pin *pin);
 unsigned long vpin_pin_get_chunk(const struct vpin_pin *pin, unsigned long i,
 				 void **addrs);
 int vpin_pin_drop(struct vpin_pin *pin, unsigned long i, void *const *kept,
@@ -189,7 +195,8 @@ bool vpin_pin_is_absent(const struct vpin_pin *pin, u64 offset);
 void **vpin_pin_make_room(const struct vpin_pin *pin, u64 offset);
 bool vpin_pin_add(struct vpin_pin *pin, u64 offset, void *addr, void ***room);
 struct vpin_pin *vpin_pin_create(struct mm_struct *mm, u64 uaddr, u64 size,
-				 bool writable, struct vpin_watch *watch);
+				 bool writable, struct vpin_watch *watch,
+				 bool lazy);
 void vpin_pin_put(struct vpin_pin *pin);
 bool vpin_pin_fill(struct vpin_pin *pin, u64 offset, u64 len);
 struct vpin_snap *vpin_snap_empty(void);

@@ -88,3 +88,35 @@ int vpin_chain_walk(struct vpin_chain *chain,
 	chain->writable = iter.total - readable;
 	return ret;
 }
+
+/**
+ * vpin_chain_reach - finds all buffers of a chain in memory
+ * @chain: the chain
+ * @snap: its address space
+ * @hint: what the reader remembers of translations
+ *
+ * What is absent is pinned.
+ *
+ * Return: whether all of it is there.
+ */
+bool vpin_chain_reach(struct vpin_chain *chain, const struct vpin_snap *snap,
+		      struct vpin_hint *hint)
+{
+	u32 i;
+
+	for (i = 0; i < chain->nr; i++) {
+		struct vpin_chain_buf *buf = &chain->bufs[i];
+		u64 done = 0, n;
+
+		if (buf->addr)
+			continue;
+		for (; done < buf->len; done += n) {
+			n = buf->len - done;
+			if (!vpin_snap_resolve(snap, hint, buf->gpa + done, &n,
+					       buf->writable ? VPIN_PERM_WRITE :
+							       VPIN_PERM_READ))
+				return false;
+		}
+	}
+	return true;
+}

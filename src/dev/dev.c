@@ -107,6 +107,7 @@ struct vpin_dev *vpin_dev_create(const struct vpin_dev_type *type,
 	if (ret)
 		goto err_follow;
 	dev->mem.ops = &vpin_dev_mem_ops;
+	dev->mem.lazy = args->flags & VPIN_ATTACH_LAZY;
 	dev->blocking = vpin_blocking_create(backend->f_cred);
 	ret = PTR_ERR_OR_ZERO(dev->blocking);
 	if (ret)

@@ -7,6 +7,7 @@
  * around for a while and then asks to be kicked.
  */
 #include <linux/rcupdate.h>
+#include <linux/sched/signal.h>
 #include <uapi/linux/virtio_ring.h>
 #include <vpin/compat.h>
 #include <vpin/dev.h>
@@ -83,15 +84,28 @@ static noinline bool vpin_vq_must_wait(struct vpin_vq *vq)
 	return vq->behind;
 }
 
+/*
+ * The memory of an owner who is being killed cannot be pinned any more: what is
+ * absent of a chain then is not wrong, and the next owner will have it.  So all of
+ * a chain is pinned before it is started.  @ret: the walk's.  Return: whether the
+ * chain has to be left to the next one.
+ */
+static noinline bool vpin_vq_must_leave(struct vpin_vq *vq, int ret)
+{
+	if (!ret && vpin_chain_reach(&vq->chain, vq->view->snap, &vq->hint))
+		return false;
+	return fatal_signal_pending(current);
+}
+
 /**
  * vpin_vq_take - takes and walks the next chain
  * @vq: the queue; the chain is in @vq->chain until the next call
  * @head: out: what to return it with
  *
  * Return: 1 with a chain; 0 if there is none, it has to wait until the owner's
- * mapping was followed or the dirty log has room, or the ring broke; the walk's
- * error for a malformed chain, which has been refused and given back to the
- * driver and counts as one of the budget.
+ * mapping was followed or the dirty log has room, the owner is being killed, or the
+ * ring broke; the walk's error for a malformed chain, which has been refused and
+ * given back to the driver and counts as one of the budget.
  */
 int vpin_vq_take(struct vpin_vq *vq, u16 *head)
 {
@@ -111,9 +125,14 @@ int vpin_vq_take(struct vpin_vq *vq, u16 *head)
 		return 0;
 	}
 
-	vq->nr_chains++;
 	ret = vpin_chain_walk(&vq->chain, &vq->table, &vq->hint, *head,
 			      indirect);
+	if (unlikely(READ_ONCE(vq->watch->absent)) &&
+	    vpin_vq_must_leave(vq, ret)) {
+		vpin_ring_untake(&vq->ring);
+		return 0;
+	}
+	vq->nr_chains++;
 	if (likely(!ret))
 		return 1;
 

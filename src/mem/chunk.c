@@ -128,6 +128,15 @@ int vpin_pin_set_chunk(struct vpin_pin *pin, unsigned long i,
 	return vpin_pin_set_array(pin, i, addrs);
 }
 
+/* All pages of a pin that has none yet are absent. */
+void vpin_pin_empty(struct vpin_pin *pin)
+{
+	unsigned long i;
+
+	for (i = 0; i < pin->nr_chunks; i++)
+		pin->chunks[i] = VPIN_CHUNK_NOTHING;
+}
+
 /**
  * vpin_pin_get_chunk - where the pages of a chunk are
  * @pin: the pin

@@ -62,7 +62,8 @@ struct vpin_dirty *vpin_dirty_create(struct vpin_mem *mem, u64 uaddr, u64 size)
 
 	mutex_lock(&mem->lock);
 	dirty->pin = vpin_mem_owned(mem) ?
-		     vpin_pin_create(mem->mm, uaddr, size, true, NULL) :
+		     vpin_pin_create(mem->mm, uaddr, size, true, NULL,
+				     false) :
 		     ERR_PTR(-EPERM);
 	mutex_unlock(&mem->lock);
 	ret = PTR_ERR_OR_ZERO(dirty->pin);

@@ -43,6 +43,7 @@ int vpin_pin_lose(struct vpin_pin *pin, unsigned long i, void *const *kept,
 	if (!lost)
 		return -ENOMEM;
 	lost->nr = nr_gone;
+	WRITE_ONCE(pin->track->watch->absent, true);
 	for (page = 0; page < nr; page++) {
 		if (gone[page])
 			lost->pages[n++] = virt_to_page(gone[page]);

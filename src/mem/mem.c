@@ -26,6 +26,7 @@ int vpin_mem_init(struct vpin_mem *mem)
 	}
 	mutex_init(&mem->lock);
 	mem->ops = NULL;
+	mem->lazy = false;
 	mem->mm = NULL;
 	mem->snap = snap;
 	mem->batch = NULL;
@@ -123,7 +124,7 @@ int vpin_mem_pin(struct vpin_mem *mem, struct vpin_range *range, u64 uaddr,
 
 	lockdep_assert_held(&mem->lock);
 	pin = vpin_pin_create(mem->mm, uaddr, range->last - range->first + 1,
-			      perm & VPIN_PERM_WRITE, mem->watch);
+			      perm & VPIN_PERM_WRITE, mem->watch, mem->lazy);
 	if (IS_ERR(pin))
 		return PTR_ERR(pin);
 	range->pin = pin;

@@ -2,9 +2,9 @@
 /*
  * One piece of user memory: pinned and charged.
  *
- * Pinning is one pass over the pages.  Releasing a pin cannot fail and
- * allocates nothing.  What is charged is what was asked for, whether a page is
- * absent or not: one that comes back cannot fail for the limit.
+ * Pinning is one pass over the pages, or left to who accesses them.  Releasing a
+ * pin cannot fail and allocates nothing.  What is charged is what was asked for,
+ * whether a page is absent or not: one that comes cannot fail for the limit.
  */
 #include <linux/capability.h>
 #include <linux/sched/mm.h>
@@ -113,6 +113,18 @@ static int vpin_pin_pages(struct vpin_pin *pin, u64 uaddr)
 	return ret;
 }
 
+static int vpin_pin_populate(struct vpin_pin *pin, u64 uaddr, bool lazy)
+{
+	int ret = lazy ? vpin_pin_defer(pin, uaddr) : -EAGAIN;
+
+	if (ret == -EAGAIN)
+		return vpin_pin_pages(pin, uaddr);
+	/* It may have been killed with a page pinned. */
+	if (ret)
+		vpin_pin_unpin(pin, pin->nr_pages, false);
+	return ret;
+}
+
 /**
  * vpin_pin_create - pins a piece of the caller's memory
  * @mm: who is charged; must be the caller's
@@ -120,6 +132,7 @@ static int vpin_pin_pages(struct vpin_pin *pin, u64 uaddr)
  * @size: length in bytes, not 0
  * @writable: pin for writing
  * @watch: who follows what becomes of it in the caller's mapping; NULL: nobody
+ * @lazy: leave pages to who accesses them, where that can be
  *
  * Each page that the piece touches is charged once to @mm->pinned_vm, against
  * the caller's RLIMIT_MEMLOCK unless it has CAP_IPC_LOCK.
@@ -132,7 +145,8 @@ static int vpin_pin_pages(struct vpin_pin *pin, u64 uaddr)
  *  -EINTR	killed
  */
 struct vpin_pin *vpin_pin_create(struct mm_struct *mm, u64 uaddr, u64 size,
-				 bool writable, struct vpin_watch *watch)
+				 bool writable, struct vpin_watch *watch,
+				 bool lazy)
 {
 	struct vpin_pin *pin;
 	unsigned long nr;
@@ -161,7 +175,7 @@ struct vpin_pin *vpin_pin_create(struct mm_struct *mm, u64 uaddr, u64 size,
 		if (ret)
 			goto err_charge;
 	}
-	ret = vpin_pin_pages(pin, uaddr & PAGE_MASK);
+	ret = vpin_pin_populate(pin, uaddr & PAGE_MASK, lazy);
 	if (ret)
 		goto err_track;
 	mmgrab(mm);

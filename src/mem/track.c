@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Tracks: told what an owner does to his mapping, looking at what he has mapped,
- * and pinning what was absent when it is accessed.
+ * Tracks: told what an owner does to his mapping, and looking at what he has
+ * mapped.
  *
  * The truth is the owner's page table.  So nothing depends on what a change was:
  * whatever touches a chunk has it looked at, and a page that only seemed to be
@@ -15,30 +15,12 @@
 #include <linux/err.h>
 #include <linux/minmax.h>
 #include <linux/sched/mm.h>
-#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <vpin/compat.h>
 #include "track.h"
 
-/* Pages that are pinned at a time when they are accessed. */
-#define VPIN_FILL_MAX	16UL
-
 /* Changes of more pages are not asked whether any of them is pinned. */
 #define VPIN_MARK_MAX	(2 * VPIN_CHUNK_PAGES)
-
-/**
- * struct vpin_fill - absent pages that are being pinned
- * @node: in the track's list
- * @first: first user address
- * @last: last user address, inclusive
- * @changed: the owner changed his mapping there meanwhile
- */
-struct vpin_fill {
-	struct list_head node;
-	unsigned long first;
-	unsigned long last;
-	bool changed;
-};
 
 /* Where what is mapped may not be what is pinned, if @event happens there. */
 static bool vpin_track_takes_away(enum mmu_notifier_event event)
@@ -339,122 +321,4 @@ int vpin_watch_look(struct vpin_watch *watch, bool *bereft,
 	spin_unlock(&watch->lock);
 	kvfree(look);
 	return ret;
-}
-
-static void vpin_fill_begin(struct vpin_fill *fill, struct vpin_track *track)
-{
-	fill->changed = false;
-	spin_lock(&track->watch->lock);
-	list_add(&fill->node, &track->fills);
-	spin_unlock(&track->watch->lock);
-	mmu_interval_read_begin(&track->notifier);
-}
-
-/*
- * What was pinned in time is there; what was not, or what another one was faster
- * with, is unpinned.
- */
-static void vpin_fill_end(struct vpin_fill *fill, struct vpin_pin *pin,
-			  u64 offset, struct page **pages, long nr,
-			  void ***room)
-{
-	struct vpin_track *track = pin->track;
-	long i;
-
-	spin_lock(&track->watch->lock);
-	list_del(&fill->node);
-	for (i = 0; i < nr && !fill->changed; i++) {
-		if (vpin_pin_add(pin, offset + (i << PAGE_SHIFT),
-				 page_address(pages[i]), room)) {
-			atomic_long_dec(&track->nr_absent);
-			pages[i] = NULL;
-		}
-	}
-	spin_unlock(&track->watch->lock);
-	for (i = 0; i < nr; i++) {
-		if (pages[i])
-			unpin_user_page(pages[i]);
-	}
-}
-
-/* How many of the @nr pages from @offset on are absent, one after the other. */
-static unsigned long vpin_pin_count_absent(const struct vpin_pin *pin,
-					   u64 offset, unsigned long nr)
-{
-	unsigned long i;
-
-	for (i = 0; i < nr; i++) {
-		if (!vpin_pin_is_absent(pin, offset + (i << PAGE_SHIFT)))
-			break;
-	}
-	return i;
-}
-
-/* Pins @nr absent pages of a chunk from @offset on, or fewer. */
-static int vpin_pin_fill_pages(struct vpin_pin *pin, u64 offset,
-			       unsigned long nr, void ***room)
-{
-	struct page *pages[VPIN_FILL_MAX];
-	struct vpin_track *track = pin->track;
-	struct vpin_fill fill = {
-		.first = track->base + offset,
-		.last = track->base + offset + (nr << PAGE_SHIFT) - 1,
-	};
-	long got;
-
-	do {
-		vpin_fill_begin(&fill, track);
-		got = vpin_pin_user_pages(pin->mm, fill.first, nr, pin->writable,
-					  pages);
-		vpin_fill_end(&fill, pin, offset, pages, got, room);
-		if (got <= 0)
-			return -EFAULT;
-		if (fatal_signal_pending(current))
-			return -EINTR;
-		cond_resched();
-	} while (fill.changed);
-	return 0;
-}
-
-/**
- * vpin_pin_fill - pins what is mapped where pages are absent
- * @pin: the pin
- * @offset: of a byte whose page is absent, from the start of chunk 0
- * @len: bytes that are wanted from there on
- *
- * A pin may have lost as many pages as it has, until its readers are through
- * with them; then nothing more is pinned for it.
- *
- * Context: may sleep, as a page fault of the owner's may.
- * Return: whether there is a page now; it may be gone again.
- */
-bool vpin_pin_fill(struct vpin_pin *pin, u64 offset, u64 len)
-{
-	u64 end = (u64)(pin->skip + pin->nr_pages) << PAGE_SHIFT;
-	struct vpin_track *track = pin->track;
-	unsigned long nr;
-	void **room;
-	int ret;
-
-	if (!track || atomic_long_read(&track->nr_lost) >= (long)pin->nr_pages)
-		return false;
-	end = min(end, round_down(offset, VPIN_CHUNK_SIZE) + VPIN_CHUNK_SIZE);
-	end = min(end, offset + len);
-	offset = round_down(offset, PAGE_SIZE);
-	nr = min(VPIN_FILL_MAX, DIV_ROUND_UP(end - offset, PAGE_SIZE));
-	nr = vpin_pin_count_absent(pin, offset, nr);
-	/* Somebody else was faster. */
-	if (!nr)
-		return true;
-	room = vpin_pin_make_room(pin, offset);
-	if (!room)
-		return false;
-	if (!mmget_not_zero(pin->mm)) {
-		kvfree(room);
-		return false;
-	}
-	ret = vpin_pin_fill_pages(pin, offset, nr, &room);
-	mmput_async(pin->mm);
-	kvfree(room);
-	return !ret;
 }

@@ -44,11 +44,26 @@ struct vpin_track {
 	unsigned long marked[];
 };
 
+/**
+ * struct vpin_fill - absent pages that are being pinned
+ * @node: in the track's list
+ * @first: first user address
+ * @last: last user address, inclusive
+ * @changed: the owner changed his mapping there meanwhile
+ */
+struct vpin_fill {
+	struct list_head node;
+	unsigned long first;
+	unsigned long last;
+	bool changed;
+};
+
 #ifdef CONFIG_MMU_NOTIFIER
 int vpin_track_start(struct vpin_pin *pin, u64 uaddr, struct vpin_watch *watch);
 void vpin_track_end(struct vpin_track *track);
 int vpin_watch_look(struct vpin_watch *watch, bool *bereft,
 		    unsigned long *changes);
+int vpin_pin_defer(struct vpin_pin *pin, u64 uaddr);
 #else
 static inline int vpin_track_start(struct vpin_pin *pin, u64 uaddr,
 				   struct vpin_watch *watch)
@@ -65,6 +80,11 @@ static inline int vpin_watch_look(struct vpin_watch *watch, bool *bereft,
 {
 	*changes = watch->changes;
 	return 0;
+}
+
+static inline int vpin_pin_defer(struct vpin_pin *pin, u64 uaddr)
+{
+	return -EAGAIN;
 }
 #endif
 

@@ -290,6 +290,7 @@ void disk_attach(struct disk *disk, const char *node)
 		.size = sizeof(attach),
 		.device_type = VIRTIO_ID_BLOCK,
 		.abi = VPIN_ABI_VDPA,
+		.flags = disk->flags,
 		.num_queues = disk->queues,
 		.queue_size = disk->queue_size,
 		.num_workers = disk->workers,
@@ -303,8 +304,6 @@ void disk_attach(struct disk *disk, const char *node)
 		if (*disk_switch(disk, i))
 			attach.flags |= switches[i].flag;
 	}
-	if (disk->live_setup)
-		attach.flags |= VPIN_ATTACH_LIVE_SETUP;
 	if (disk->has_nice) {
 		attach.flags |= VPIN_ATTACH_NICE;
 		attach.nice = disk->nice;

@@ -3,6 +3,7 @@
 #define VPIN_CLI_DISK_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include <linux/vhost_pin.h>
 
@@ -33,7 +34,7 @@ struct disk {
 	int nice;			/* of the queues' threads, if it has one */
 	char serial[VPIN_SERIAL_LEN + 1];
 	char *socket;			/* where `serve` serves it, or NULL */
-	bool live_setup;		/* queues can be set up while others run */
+	uint64_t flags;			/* VPIN_ATTACH_* beside those of the options */
 	int fd;				/* the attached device; survives exec */
 };
 

@@ -76,7 +76,8 @@ static void add_disk(const char *text)
 	/* VMMs ask for one a virtual CPU; those that never run cost next to nothing. */
 	if (!disk->queues)
 		disk->queues = VPIN_QUEUES_MAX;
-	disk->live_setup = true;
+	/* A guest that moves here stands still while its memory is mapped. */
+	disk->flags = VPIN_ATTACH_LIVE_SETUP | VPIN_ATTACH_LAZY;
 	num_servers++;
 }
 

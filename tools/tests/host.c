@@ -154,10 +154,17 @@ int host_files(void)
 
 long host_charged(void)
 {
-	FILE *file = must_open("/proc/self/status");
-	long charged = -1;
-	char line[128];
+	return host_charged_to(getpid());
+}
 
+long host_charged_to(pid_t pid)
+{
+	char path[32], line[128];
+	long charged = -1;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", pid);
+	file = must_open(path);
 	while (fgets(line, sizeof(line), file))
 		sscanf(line, "VmPin: %ld", &charged);
 	fclose(file);

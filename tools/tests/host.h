@@ -26,6 +26,8 @@ int host_files(void);
 
 /* KiB charged to this process's RLIMIT_MEMLOCK as pinned (VmPin). */
 long host_charged(void);
+/* The same of another one. */
+long host_charged_to(pid_t pid);
 
 /* Takes a capability, CAP_*, from this process for good.  0 or -errno. */
 int host_drop(int capability);

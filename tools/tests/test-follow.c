@@ -313,6 +313,64 @@ TEST_F(vmm, V31_memory_is_given_back)
 	EXPECT_EQ(0, group_remove(GROUP));
 }
 
+static const struct dev_options lazily = {
+	.queues = QUEUES, .queue_size = 64, .attach_flags = VPIN_ATTACH_LAZY,
+};
+
+/* What nobody has accessed the host does not even have. */
+TEST_F(vmm, V39_lazy_memory_is_pinned_when_accessed)
+{
+	const size_t size = 64 * MIB;
+	uint8_t disk[2 * GUEST_PAGE];
+	struct extra extra;
+	struct stat stat;
+	long pins;
+
+	dev_close(&self->dev);
+	ASSERT_EQ(0, dev_run(&self->dev, self->backend, &lazily));
+	blk_init(&self->request, &self->dev.guest);
+	self->data = guest_alloc(&self->dev.guest, MIB, GUEST_PAGE);
+	ASSERT_EQ(0, READ());
+	pins = host_pins();
+	EXPECT_GT((long)self->dev.guest.size / GUEST_PAGE / 8, pins - self->pins);
+	ASSERT_EQ(0, extra_map(self, &extra, size, true));
+	/* The first is the proof that they can be. */
+	EXPECT_EQ(pins + 1, host_pins());
+	EXPECT_EQ((long)(self->dev.guest.size + size) / 1024, host_charged());
+	ASSERT_EQ(0, fstat(extra.memfd, &stat));
+	EXPECT_EQ(GUEST_PAGE / 512, stat.st_blocks);
+
+	pattern_fill(disk, sizeof(disk), 0, 1);
+	ASSERT_EQ((ssize_t)sizeof(disk), pwrite(self->backend, disk, sizeof(disk), 0));
+	EXPECT_EQ(0, transfer(self, VIRTIO_BLK_T_IN, 0, 33 * MIB, sizeof(disk)));
+	EXPECT_EQ(0, memcmp(disk, extra.memory + 33 * MIB, sizeof(disk)));
+	EXPECT_EQ(pins + 3, host_pins());
+	ASSERT_EQ(0, fstat(extra.memfd, &stat));
+	EXPECT_EQ(3 * GUEST_PAGE / 512, stat.st_blocks);
+	ASSERT_EQ(0, UNMAP(FAR, size));
+	EXPECT_EQ(pins, host_pins());
+	extra_unmap(self, &extra);
+}
+
+/* It goes and comes as other memory does. */
+TEST_F(vmm, V39_lazy_memory_that_goes_and_comes)
+{
+	dev_close(&self->dev);
+	ASSERT_EQ(0, dev_open(&self->dev, self->backend, &lazily));
+	blk_init(&self->request, &self->dev.guest);
+	exchange(_metadata, self, true, by_hole);
+}
+
+TEST_F(vmm, V39_lazy_memory_that_cannot_be_pinned)
+{
+	uint8_t *none = mmap(NULL, SIZE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	dev_close(&self->dev);
+	ASSERT_EQ(0, dev_open(&self->dev, self->backend, &lazily));
+	EXPECT_EQ(-EFAULT, MAP(FAR, SIZE, none, VHOST_ACCESS_RW));
+	munmap(none, SIZE);
+}
+
 /* Where nothing is there is an I/O error, and nothing worse. */
 TEST_F(vmm, V32_memory_that_is_not_there)
 {

@@ -252,7 +252,7 @@ TEST_F(life, without_privileges)
 	ASSERT_EQ(0, udisk_open(&other, self->rig.socket[1], 2));
 	EXPECT_EQ(0, udisk_works(&self->disk, 1));
 	EXPECT_EQ(0, udisk_works(&other, 2));
-	/* 16 of 20 MiB are pinned: what is too much is named, and changes nothing. */
+	/* 16 of 20 MiB are taken: what is too much is named, and changes nothing. */
 	ASSERT_EQ(0, guest_init(&more, 6 << 20, 1ULL << 33));
 	EXPECT_EQ(ENOMEM, front_add_memory(&self->disk.front, &more));
 	EXPECT_TRUE(serve_said(&self->rig.serve,
@@ -262,7 +262,7 @@ TEST_F(life, without_privileges)
 	/* What another gave back may be had. */
 	EXPECT_EQ(0, front_get_u64(&self->disk.front, VHOST_USER_GET_FEATURES,
 				   &self->disk.front.features));
-	while (host_pins() != self->rig.pins + UDISK_MEMORY / GUEST_PAGE)
+	while (host_charged_to(self->rig.serve.pid) != UDISK_MEMORY / 1024)
 		usleep(1000);
 	EXPECT_EQ(0, front_add_memory(&self->disk.front, &more));
 	guest_free(&more);
@@ -438,6 +438,52 @@ TEST_F(life, killed_under_load)
 	EXPECT_EQ(0, serverig_close(&self->rig));
 	self->rig.serve.pid = 0;
 	nullb_remove("serve");
+}
+
+/*
+ * Killed while it pins what a request needs: memory that cannot be had any more is
+ * no error, for who comes back has it.
+ */
+TEST_F(life, killed_while_it_pins)
+{
+	const uint32_t length = 4 << 20;
+	struct udisk *disk = &self->disk;
+	struct vring_used_elem elem;
+	unsigned int left = 0;
+	uint8_t *data;
+	int i, fd;
+
+	data = guest_alloc(&disk->guest, length, GUEST_PAGE);
+	fd = open(self->rig.image[0], O_RDONLY);
+	ASSERT_LE(0, fd);
+	for (i = 0; i < KILLS; i++) {
+		uint8_t read[GUEST_PAGE];
+
+		ASSERT_EQ(0, serverig_run(&self->rig, NULL));
+		ASSERT_EQ(0, udisk_connect(disk, self->rig.socket[0]) ?: udisk_start(disk));
+		pattern_fill(data, length, 0, i);
+		ASSERT_EQ(0, blk_add(&disk->vqs[0], &disk->request, VIRTIO_BLK_T_OUT, 0, data,
+				     length));
+		vq_publish(&disk->vqs[0]);
+		usleep(rand() % 2000);
+		left += disk->vqs[0].next_used == le16toh(disk->vqs[0].used->idx);
+		serve_end(&self->rig.serve, SIGKILL);
+		udisk_hang_up(disk);
+
+		ASSERT_EQ(0, serverig_run(&self->rig, NULL));
+		ASSERT_EQ(0, udisk_connect(disk, self->rig.socket[0]) ?: udisk_start(disk));
+		ASSERT_EQ(0, vq_wait(&disk->vqs[0], &elem, VQ_TIMEOUT_MS)) TH_LOG("kill %d", i);
+		ASSERT_EQ(0, *disk->request.status) TH_LOG("kill %d", i);
+		ASSERT_EQ((ssize_t)sizeof(read), pread(fd, read, sizeof(read),
+						       length - sizeof(read)));
+		EXPECT_TRUE(pattern_is(read, sizeof(read), (length - sizeof(read)) / SECTOR, i));
+		ASSERT_EQ(0, serve_end(&self->rig.serve, SIGTERM));
+		udisk_hang_up(disk);
+	}
+	TH_LOG("%u of %u kills came while the request was under way", left, KILLS);
+	EXPECT_LT(KILLS / 4, left);
+	close(fd);
+	self->rig.serve.pid = 0;
 }
 
 /* The front-end hangs up at any moment: the next one finds the same. */

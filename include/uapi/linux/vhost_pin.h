@@ -61,11 +61,17 @@
 #define VPIN_ATTACH_LIVE_SETUP	(1ULL << 7)	/* a stopped queue can be set up
 						 * while others run
 						 */
+#define VPIN_ATTACH_LAZY	(1ULL << 8)	/* what is mapped is pinned page by
+						 * page when it is first accessed;
+						 * huge pages, and all where the
+						 * kernel has no MMU notifiers, when
+						 * they are mapped
+						 */
 #define VPIN_ATTACH_FLAGS	(VPIN_ATTACH_RO | VPIN_ATTACH_BUFFERED | \
 				 VPIN_ATTACH_POLL | VPIN_ATTACH_NICE | \
 				 VPIN_ATTACH_WRITETHROUGH | \
 				 VPIN_ATTACH_NO_DISCARD | VPIN_ATTACH_HOLES | \
-				 VPIN_ATTACH_LIVE_SETUP)
+				 VPIN_ATTACH_LIVE_SETUP | VPIN_ATTACH_LAZY)
 
 /**
  * struct vpin_attach - argument of VPIN_ATTACH
