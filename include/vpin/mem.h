@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The guest's address space: user memory that is pinned when it is mapped, or when
- * it is first accessed, and unpinned when the last user of it is gone.  What its owner takes out of his own
- * address space meanwhile is followed: see vpin_mem_follow().
+ * it is first accessed, and unpinned when the last user of it is gone.  What its
+ * owner takes out of his own address space meanwhile is followed: see
+ * vpin_mem_follow().
  *
  * An address space is a chain of snapshots.  A change makes a new snapshot
  * that shares the unchanged pins, and publishes it; who holds an older one
