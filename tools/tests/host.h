@@ -24,6 +24,9 @@ int host_worker_ids(int *ids, int max);
 /* Open files of this process. */
 int host_files(void);
 
+/* How many times longer things take here: kernels that check themselves are slow. */
+unsigned int host_patience(void);
+
 /* KiB charged to this process's RLIMIT_MEMLOCK as pinned (VmPin). */
 long host_charged(void);
 /* The same of another one. */
