@@ -83,7 +83,7 @@ static bool parse(struct kunit *test, const struct vpin_desc *descs, u32 nr)
 	vpin_desc_table_fini(&table);
 	vpin_cursor_readable(&t->out, &t->chain, t->guest->snap, &t->hint);
 	vpin_cursor_writable(&t->in, &t->chain, t->guest->snap, &t->hint);
-	return vpin_blk_parse(&t->req, &t->dev, &t->chain, &t->out, &t->in);
+	return vpin_blk_parse(&t->req, &t->dev, &t->chain, &t->out);
 }
 
 static void write_header(struct kunit *test, u64 gpa, u32 type, u64 sector)

@@ -104,6 +104,7 @@ int vpin_mem_init(struct vpin_mem *mem);
 void vpin_mem_fini(struct vpin_mem *mem);
 int vpin_mem_bind(struct vpin_mem *mem);
 bool vpin_mem_is_owner(struct vpin_mem *mem);
+bool vpin_mem_is_going(const struct vpin_mem *mem);
 
 int vpin_mem_map(struct vpin_mem *mem, u64 gpa, u64 size, u64 uaddr, u32 perm);
 int vpin_mem_unmap(struct vpin_mem *mem, u64 gpa, u64 size);

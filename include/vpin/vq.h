@@ -149,7 +149,7 @@ struct vpin_untold {
  * @watch: what became of the owner's mapping
  * @look: the reading of the driver's index that @seen belongs to
  * @seen: changes of the mapping that chains of that reading may have come after
- * @behind: chains wait until they are followed
+ * @behind: chains wait until they are followed, or for another owner
  * @fetching: chains may be taken
  * @stalled: the device type cannot start more before a request ends; its to
  *	set, and to clear when it is run again

@@ -358,8 +358,7 @@ bool vpin_blk_is_writeback(const struct vpin_dev *dev);
 
 /* request.c */
 bool vpin_blk_parse(struct vpin_blk_req *req, const struct vpin_dev *dev,
-		    const struct vpin_chain *chain, struct vpin_cursor *out,
-		    struct vpin_cursor *in);
+		    const struct vpin_chain *chain, struct vpin_cursor *out);
 bool vpin_blk_start(struct vpin_blk_req *req, struct vpin_vq *vq, u16 head);
 
 /* part.c */

@@ -115,14 +115,12 @@ static u8 vpin_blk_parse_type(struct vpin_blk_req *req,
  * @dev: the device; its private data is the disk
  * @chain: the chain
  * @out: cursor at the readable half; afterwards at the data
- * @in: cursor at the writable half, where the data starts
  *
  * Return: false if the chain has no status byte that could be written: it
  * cannot even be answered.
  */
 bool vpin_blk_parse(struct vpin_blk_req *req, const struct vpin_dev *dev,
-		    const struct vpin_chain *chain, struct vpin_cursor *out,
-		    struct vpin_cursor *in)
+		    const struct vpin_chain *chain, struct vpin_cursor *out)
 {
 	struct virtio_blk_outhdr header;
 
@@ -131,7 +129,7 @@ bool vpin_blk_parse(struct vpin_blk_req *req, const struct vpin_dev *dev,
 	req->len = 0;
 	req->nr_ranges = 0;
 	req->stable = false;
-	req->status = vpin_chain_last_byte(chain, in->snap, in->hint);
+	req->status = vpin_chain_last_byte(chain, out->snap, out->hint);
 	if (!req->status)
 		return false;
 
@@ -162,15 +160,18 @@ static __always_inline void vpin_blk_transfer(struct vpin_blk_req *req,
 		queue->build = build;
 }
 
-/* Has the backend do it. */
+/* Has the backend do it; @out is at the data that the device reads. */
 static void vpin_blk_submit(struct vpin_blk_req *req, struct vpin_vq *vq,
-			    struct vpin_cursor *out, struct vpin_cursor *in)
+			    const struct vpin_cursor *out)
 {
 	const struct vpin_blk_backend *backend = req->disk->backend;
+	struct vpin_cursor in;
 
 	switch (req->type) {
 	case VIRTIO_BLK_T_IN:
-		vpin_blk_transfer(req, vq, in);
+		vpin_cursor_writable(&in, &vq->chain, vq->view->snap,
+				     &vq->hint);
+		vpin_blk_transfer(req, vq, &in);
 		break;
 	case VIRTIO_BLK_T_OUT:
 		req->stable = !vpin_blk_is_writeback(vq->dev);
@@ -191,6 +192,18 @@ static void vpin_blk_submit(struct vpin_blk_req *req, struct vpin_vq *vq,
 	}
 }
 
+/* Return: bytes written into the chain at hand, with the status. */
+static u32 vpin_blk_get_id(struct vpin_blk_req *req, struct vpin_vq *vq)
+{
+	struct vpin_cursor in;
+
+	vpin_cursor_writable(&in, &vq->chain, vq->view->snap, &vq->hint);
+	if (!vpin_cursor_copy(&in, req->disk->serial, VIRTIO_BLK_ID_BYTES))
+		return 1 + VIRTIO_BLK_ID_BYTES;
+	req->result = VIRTIO_BLK_S_IOERR;
+	return 1;
+}
+
 /**
  * vpin_blk_start - starts a request, or answers it at once
  * @req: a free request
@@ -203,29 +216,24 @@ bool vpin_blk_start(struct vpin_blk_req *req, struct vpin_vq *vq, u16 head)
 {
 	const struct vpin_chain *chain = &vq->chain;
 	const struct vpin_dev *dev = vq->dev;
-	struct vpin_cursor out, in;
+	struct vpin_cursor out;
 	u32 len = 1;
 
 	vpin_cursor_readable(&out, chain, vq->view->snap, &vq->hint);
-	vpin_cursor_writable(&in, chain, vq->view->snap, &vq->hint);
-	if (!vpin_blk_parse(req, dev, chain, &out, &in)) {
+	if (!vpin_blk_parse(req, dev, chain, &out)) {
 		vpin_vq_give_up(vq, "a chain has no status byte that could be written");
 		return false;
 	}
 
-	if (req->result == VIRTIO_BLK_S_OK && req->type == VIRTIO_BLK_T_GET_ID) {
-		if (vpin_cursor_copy(&in, req->disk->serial,
-				     VIRTIO_BLK_ID_BYTES))
-			req->result = VIRTIO_BLK_S_IOERR;
-		else
-			len += VIRTIO_BLK_ID_BYTES;
-	} else if (req->result == VIRTIO_BLK_S_OK) {
+	if (req->result == VIRTIO_BLK_S_OK &&
+	    req->type != VIRTIO_BLK_T_GET_ID) {
 		vpin_vq_begin(vq, &req->req, head);
 		atomic_set(&req->parts, 1);
-		vpin_blk_submit(req, vq, &out, &in);
+		vpin_blk_submit(req, vq, &out);
 		return true;
 	}
-
+	if (req->result == VIRTIO_BLK_S_OK)
+		len = vpin_blk_get_id(req, vq);
 	*req->status = req->result;
 	vpin_vq_return(vq, head, len);
 	return false;

@@ -13,8 +13,9 @@ static int vpin_kick_wake(wait_queue_entry_t *wait, unsigned int mode, int sync,
 {
 	struct vpin_kick *kick = container_of(wait, struct vpin_kick, wait);
 
+	/* The wait queue's lock is held. */
 	if (key_to_poll(key) & EPOLLIN)
-		vpin_worker_queue(kick->worker, kick->work);
+		vpin_worker_queue_rcu(kick->worker, kick->work);
 	return 0;
 }
 

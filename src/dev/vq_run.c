@@ -7,7 +7,6 @@
  * around for a while and then asks to be kicked.
  */
 #include <linux/rcupdate.h>
-#include <linux/sched/signal.h>
 #include <uapi/linux/virtio_ring.h>
 #include <vpin/compat.h>
 #include <vpin/dev.h>
@@ -94,7 +93,8 @@ static noinline bool vpin_vq_must_leave(struct vpin_vq *vq, int ret)
 {
 	if (!ret && vpin_chain_reach(&vq->chain, vq->view->snap, &vq->hint))
 		return false;
-	return fatal_signal_pending(current);
+	vq->behind = vpin_mem_is_going(&vq->dev->mem);
+	return vq->behind;
 }
 
 /**
@@ -205,7 +205,7 @@ void vpin_vq_complete(struct vpin_req *req)
 	rcu_read_lock();
 	/* Only the first one finds the list empty: the item sees them all. */
 	if (llist_add(&req->node, &vq->done))
-		vpin_worker_queue(vq->worker, &vq->work);
+		vpin_worker_queue_rcu(vq->worker, &vq->work);
 	rcu_read_unlock();
 }
 
@@ -223,7 +223,7 @@ void vpin_vq_wake(struct vpin_vq *vq, struct llist_node *node,
 	/* As in vpin_vq_complete(). */
 	rcu_read_lock();
 	if (llist_add(node, list) && !vpin_vq_in_turn(vq))
-		vpin_worker_queue(vq->worker, &vq->work);
+		vpin_worker_queue_rcu(vq->worker, &vq->work);
 	rcu_read_unlock();
 }
 

@@ -4,6 +4,7 @@
  */
 #include <linux/err.h>
 #include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
 #include <vpin/mem.h>
 #include "track.h"
 
@@ -79,6 +80,17 @@ bool vpin_mem_is_owner(struct vpin_mem *mem)
 	ret = vpin_mem_owned(mem);
 	mutex_unlock(&mem->lock);
 	return ret;
+}
+
+/**
+ * vpin_mem_is_going - whether the caller can pin none of the owner's memory any
+ * more, since the one or the other is being killed
+ * @mem: the address space, which has an owner
+ */
+bool vpin_mem_is_going(const struct vpin_mem *mem)
+{
+	return fatal_signal_pending(current) ||
+	       !atomic_read(&mem->mm->mm_users);
 }
 
 /**

@@ -35,17 +35,32 @@ void vpin_work_init(struct vpin_work *work, vpin_work_fn fn)
 	work->fn = fn;
 }
 
-static void vpin_worker_wake(struct vpin_worker *worker, unsigned long delay)
+static void vpin_worker_wake(struct vpin_worker *worker)
 {
 	struct vpin_thread *thread;
 
-	rcu_read_lock();
-	thread = rcu_dereference(worker->thread);
+	thread = rcu_dereference_check(worker->thread, rcu_read_lock_any_held());
 	if (likely(thread))
 		vpin_thread_wake(thread);
 	else
-		queue_delayed_work(vpin_orphans, &worker->orphan, delay);
-	rcu_read_unlock();
+		queue_delayed_work(vpin_orphans, &worker->orphan, 0);
+}
+
+/**
+ * vpin_worker_queue_rcu - vpin_worker_queue() for who is an RCU reader
+ * @worker: the worker
+ * @work: the item
+ *
+ * Context: any; a spinlock that is held with interrupts off makes a reader, too.
+ */
+void vpin_worker_queue_rcu(struct vpin_worker *worker, struct vpin_work *work)
+{
+	/* Full barrier: pairs with the one after clear_bit() in the turn. */
+	if (test_and_set_bit(VPIN_WORK_QUEUED, &work->queued))
+		return;
+	/* Whoever finds the list empty wakes; the rest ride along. */
+	if (llist_add(&work->node, &worker->items))
+		vpin_worker_wake(worker);
 }
 
 /**
@@ -58,12 +73,9 @@ static void vpin_worker_wake(struct vpin_worker *worker, unsigned long delay)
  */
 void vpin_worker_queue(struct vpin_worker *worker, struct vpin_work *work)
 {
-	/* Full barrier: pairs with the one after clear_bit() in the turn. */
-	if (test_and_set_bit(VPIN_WORK_QUEUED, &work->queued))
-		return;
-	/* Whoever finds the list empty wakes; the rest ride along. */
-	if (llist_add(&work->node, &worker->items))
-		vpin_worker_wake(worker, 0);
+	rcu_read_lock();
+	vpin_worker_queue_rcu(worker, work);
+	rcu_read_unlock();
 }
 
 /* Runs what is queued, in order.  Return: whether an item has more to do. */
@@ -84,7 +96,9 @@ static bool vpin_worker_turn(struct vpin_worker *worker)
 			if (!test_and_set_bit(VPIN_WORK_QUEUED, &work->queued))
 				llist_add(&work->node, &worker->items);
 		}
-		cond_resched();
+		/* Who has nothing more to do sleeps. */
+		if (more || member_address_is_nonnull(next, node))
+			cond_resched();
 	}
 	mutex_unlock(&worker->lock);
 	return more;
@@ -138,7 +152,10 @@ static bool vpin_worker_thread(void *data)
 	vpin_worker_turn(worker);
 	/* Who queues from here on finds us about to sleep, and wakes us. */
 	set_current_state(TASK_INTERRUPTIBLE);
-	return !llist_empty(&worker->items) || vpin_worker_is_ended(worker);
+	if (likely(llist_empty(&worker->items) && !vpin_worker_is_ended(worker)))
+		return false;
+	__set_current_state(TASK_RUNNING);
+	return true;
 }
 
 /* There is no hurry: what has more to do at once polls a backend. */
