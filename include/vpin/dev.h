@@ -41,9 +41,10 @@ struct dentry;
  * @vq_start: allocates what a queue needs to run; returns 0 or -ENOMEM
  * @vq_stop: frees it; nothing is in flight
  * @vq_resume: goes on with what earlier turns could not do, whether chains may be
- *	taken or not; first in each turn.  Returns whether another turn should
- *	follow at once; else what is left is led on by vpin_vq_complete() or
- *	vpin_vq_wake().  May be missing.  On the worker.
+ *	taken or not; first in each turn of a queue that is stalled, or after
+ *	vpin_vq_wake().  Returns whether another turn should follow at once; else
+ *	what is left is led on by vpin_vq_complete() or vpin_vq_wake().  May be
+ *	missing if neither happens.  On the worker.
  * @vq_run: takes up to so many chains (vpin_vq_take()) and starts them; returns
  *	how many it took, or so many if it stopped for another reason and there
  *	may be more.  On the worker.

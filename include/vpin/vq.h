@@ -153,6 +153,7 @@ struct vpin_untold {
  * @fetching: chains may be taken
  * @stalled: the device type cannot start more before a request ends; its to
  *	set, and to clear when it is run again
+ * @woken: vpin_vq_wake() was called since the type was last resumed
  * @broken: the ring cannot be trusted; nothing is taken until a reset
  * @dirty: the device's dirty log, if it has one
  * @extents: VPIN_VQ_EXTENTS of them, once there was a log while the queue ran
@@ -208,6 +209,7 @@ struct vpin_vq {
 	bool behind;
 	bool fetching;
 	bool stalled;
+	bool woken;
 	bool broken;
 	struct vpin_dirty *dirty;
 	struct vpin_extent *extents;

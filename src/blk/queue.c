@@ -87,6 +87,7 @@ int vpin_blk_vq_start(struct vpin_vq *vq)
 		queue->longs[i - 1].part.kind = VPIN_BLK_PART_LONG;
 		vpin_blk_put_long(queue, &queue->longs[i - 1].part);
 	}
+	queue->left = VPIN_BLK_TURN_MAX;
 	queue->kept_end = &queue->kept;
 	INIT_LIST_HEAD(&queue->waiting);
 	init_llist_head(&queue->ended);
@@ -215,7 +216,7 @@ static noinline bool vpin_blk_catch_up(struct vpin_vq *vq)
 	return vpin_blk_settle(vq);
 }
 
-/* First in each turn: what earlier ones could not do. */
+/* What earlier turns could not do. */
 bool vpin_blk_vq_resume(struct vpin_vq *vq)
 {
 	struct vpin_blk_queue *queue = vq->priv;
@@ -270,7 +271,8 @@ unsigned int vpin_blk_vq_run(struct vpin_vq *vq, unsigned int budget)
 	blk_finish_plug(&plug);
 	/* What was started may have come back while this looked elsewhere. */
 	if (vpin_blk_settle(vq) || queue->left <= 0)
-		return budget;
+		nr = budget;
+	queue->left = VPIN_BLK_TURN_MAX;
 	return nr;
 }
 

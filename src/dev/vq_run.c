@@ -220,9 +220,14 @@ void vpin_vq_complete(struct vpin_req *req)
 void vpin_vq_wake(struct vpin_vq *vq, struct llist_node *node,
 		  struct llist_head *list)
 {
+	bool first;
+
 	/* As in vpin_vq_complete(). */
 	rcu_read_lock();
-	if (llist_add(node, list) && !vpin_vq_in_turn(vq))
+	first = llist_add(node, list);
+	/* After that: pairs with vpin_vq_resume(). */
+	WRITE_ONCE(vq->woken, true);
+	if (first && !vpin_vq_in_turn(vq))
 		vpin_worker_queue_rcu(vq->worker, &vq->work);
 	rcu_read_unlock();
 }
@@ -357,6 +362,18 @@ void vpin_vq_tell(struct vpin_vq *vq)
 	}
 }
 
+/* Goes on with what earlier turns could not do.  Return: whether there is more. */
+static noinline bool vpin_vq_resume(struct vpin_vq *vq)
+{
+	bool more;
+
+	/* Before the type looks: who adds something from here on sets it again. */
+	smp_store_mb(vq->woken, false);
+	more = vq->dev->type->vq_resume(vq);
+	vpin_vq_reap(vq);
+	return more;
+}
+
 static bool vpin_vq_turn(struct vpin_vq *vq)
 {
 	bool more = false, polling;
@@ -366,10 +383,8 @@ static bool vpin_vq_turn(struct vpin_vq *vq)
 		vpin_vq_poll_adapt(vq);
 	vq->turn = current;
 	vpin_vq_reap(vq);
-	if (vq->dev->type->vq_resume) {
-		more = vq->dev->type->vq_resume(vq);
-		vpin_vq_reap(vq);
-	}
+	if (unlikely(vq->stalled || READ_ONCE(vq->woken)))
+		more = vpin_vq_resume(vq);
 	if (vpin_vq_can_fetch(vq) && vpin_ring_is_ahead(&vq->ring))
 		more |= vpin_vq_fetch(vq);
 	polling = vpin_vq_poll_backend(vq);

@@ -96,9 +96,7 @@ static bool vpin_worker_turn(struct vpin_worker *worker)
 			if (!test_and_set_bit(VPIN_WORK_QUEUED, &work->queued))
 				llist_add(&work->node, &worker->items);
 		}
-		/* Who has nothing more to do sleeps. */
-		if (more || member_address_is_nonnull(next, node))
-			cond_resched();
+		cond_resched();
 	}
 	mutex_unlock(&worker->lock);
 	return more;
