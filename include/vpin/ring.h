@@ -103,6 +103,12 @@ bool vpin_ring_publish(struct vpin_ring *ring);
 void vpin_ring_disable_kick(struct vpin_ring *ring);
 int vpin_ring_enable_kick(struct vpin_ring *ring);
 
+/* Whether something was pushed that the driver has not been shown. */
+static inline bool vpin_ring_has_news(const struct vpin_ring *ring)
+{
+	return ring->used_published != ring->used_idx;
+}
+
 /* Whether the driver's index is not where we are: there is a chain, or rubbish. */
 static inline bool vpin_ring_is_ahead(const struct vpin_ring *ring)
 {

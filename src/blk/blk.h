@@ -27,6 +27,7 @@
 #include <vpin/blocking.h>
 #include <vpin/desc.h>
 #include <vpin/dev.h>
+#include <vpin/trace.h>
 
 /* Pieces of the part that a request holds itself, and of a long one. */
 #define VPIN_BLK_VECS		8
@@ -58,6 +59,10 @@
 #define VPIN_BLK_BOUNCE_PAGES	16
 #define VPIN_BLK_BOUNCE_SIZE	(VPIN_BLK_BOUNCE_PAGES * PAGE_SIZE)
 
+/* Rows of what is counted: the types that there are, and one for all others. */
+#define VPIN_BLK_TYPES		16
+#define VPIN_BLK_RESULTS	(VIRTIO_BLK_S_UNSUPP + 1)
+
 struct vpin_blk_req;
 struct vpin_blk_backend;
 struct vpin_blk_bounce;
@@ -78,6 +83,26 @@ struct vpin_blk_pool {
 	struct vpin_blk_bounce *free;
 	struct list_head waiting;
 };
+
+/* What there was of a type of request, with one result. */
+struct vpin_blk_count {
+	u64 nr;
+	u64 bytes;	/* of data, or of ranges */
+};
+
+/**
+ * struct vpin_blk_counts - what a queue has done since the disk is there
+ * @by: requests by VIRTIO_BLK_S_* and VIRTIO_BLK_T_*: see vpin_blk_count()
+ * @bounced: parts that went through a bounce buffer
+ * @blocked: parts that were given to a thread that may block; from any context
+ *
+ * The worker's, but for the last; only ever counted up.
+ */
+struct vpin_blk_counts {
+	struct vpin_blk_count by[VPIN_BLK_RESULTS][VPIN_BLK_TYPES];
+	u64 bounced;
+	atomic64_t blocked;
+} ____cacheline_aligned_in_smp;
 
 /**
  * struct vpin_blk - a disk
@@ -100,6 +125,7 @@ struct vpin_blk_pool {
  * @align_mask: bits that address and length of a piece of data must not have
  *	for the backend to transfer it in place
  * @pool: bounce buffers for data that lies otherwise
+ * @counts: what each of its queues has done
  * @serial: the serial number
  * @config: config space
  */
@@ -122,6 +148,7 @@ struct vpin_blk {
 	u32 io_opt;
 	u32 align_mask;
 	struct vpin_blk_pool pool;
+	struct vpin_blk_counts *counts;
 	u8 serial[VPIN_SERIAL_LEN];
 	union {
 		struct virtio_blk_config config;
@@ -263,6 +290,7 @@ struct vpin_blk_build {
  * struct vpin_blk_queue - what a running queue has
  * @free: requests that are not in flight
  * @free_longs: long parts that are not in use
+ * @counts: what it has done, the disk's
  * @left: bytes that may still be started in this turn; may be overdrawn by one
  *	part
  * @build: the request that has not been cut into parts to its end
@@ -281,6 +309,7 @@ struct vpin_blk_build {
 struct vpin_blk_queue {
 	struct vpin_blk_req *free;
 	struct vpin_blk_part *free_longs;
+	struct vpin_blk_counts *counts;
 	long left;
 	struct vpin_blk_build build;
 	struct vpin_blk_part *kept;
@@ -356,6 +385,10 @@ void vpin_blk_config_features_ok(struct vpin_dev *dev);
 void vpin_blk_config_reset(struct vpin_dev *dev);
 bool vpin_blk_is_writeback(const struct vpin_dev *dev);
 
+/* sysfs.c */
+extern const struct attribute_group *vpin_blk_groups[];
+extern const struct attribute_group vpin_blk_vq_group;
+
 /* request.c */
 bool vpin_blk_parse(struct vpin_blk_req *req, const struct vpin_dev *dev,
 		    const struct vpin_chain *chain, struct vpin_cursor *out,
@@ -429,11 +462,29 @@ static inline struct vpin_blk_req *vpin_blk_part_req(struct vpin_blk_part *part)
 	return container_of(part, struct vpin_blk_long, part)->req;
 }
 
+/*
+ * A request was answered.  What it asked for chooses where that is counted, and how
+ * it ended: nothing is compared.  Context: the worker.
+ */
+static inline void vpin_blk_count(struct vpin_blk_counts *counts, u32 type,
+				  u8 result, u64 bytes)
+{
+	struct vpin_blk_count *count =
+		&counts->by[result][type % VPIN_BLK_TYPES];
+
+	count->nr++;
+	count->bytes += bytes;
+}
+
 /* The part goes on in @fn, where it may block.  Context: any. */
 static inline void vpin_blk_part_block(struct vpin_blk_req *req,
 				       struct vpin_blk_part *part,
 				       void (*fn)(struct vpin_blocking_item *))
 {
+	const struct vpin_vq *vq = req->req.vq;
+
+	atomic64_inc(&req->disk->counts[vq->index].blocked);
+	trace_vpin_blk_block(vq, req->req.head, part->pos, part->len);
 	part->item.fn = fn;
 	vpin_blocking_queue(req->disk->dev->blocking, &part->item);
 }

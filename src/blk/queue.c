@@ -70,6 +70,7 @@ int vpin_blk_vq_start(struct vpin_vq *vq)
 	if (!queue)
 		return -ENOMEM;
 	queue->vq = vq;
+	queue->counts = &blk->counts[vq->index];
 	queue->nr_longs = clamp(vq->num / VPIN_BLK_LONG_ENTRIES,
 				VPIN_BLK_LONG_MIN, VPIN_BLK_LONG_MAX);
 	queue->reqs = vpin_blk_alloc(array_size(vq->num, sizeof(*queue->reqs)));
@@ -274,14 +275,30 @@ unsigned int vpin_blk_vq_run(struct vpin_vq *vq, unsigned int budget)
 	return nr;
 }
 
+/* Of these no data is the length. */
+static noinline void vpin_blk_count_ranges(struct vpin_blk_counts *counts,
+					   const struct vpin_blk_req *req)
+{
+	unsigned int i;
+
+	for (i = 0; i < req->nr_ranges; i++)
+		counts->by[req->result][req->type].bytes +=
+			(u64)req->ranges[i].nr << SECTOR_SHIFT;
+}
+
 bool vpin_blk_vq_end(struct vpin_vq *vq, struct vpin_req *vreq)
 {
 	struct vpin_blk_req *req = container_of(vreq, struct vpin_blk_req, req);
+	struct vpin_blk_queue *queue = vq->priv;
 
+	trace_vpin_blk_done(vq, vreq->head, req->type, req->sector, req->result);
+	vpin_blk_count(queue->counts, req->type, req->result, req->len);
+	if (unlikely(req->nr_ranges))
+		vpin_blk_count_ranges(queue->counts, req);
 	*req->status = req->result;
 	vreq->len = 1;
 	if (req->type == VIRTIO_BLK_T_IN && req->result == VIRTIO_BLK_S_OK)
 		vreq->len += req->len;
-	vpin_blk_put_req(vq->priv, req);
+	vpin_blk_put_req(queue, req);
 	return true;
 }

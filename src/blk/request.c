@@ -128,6 +128,7 @@ bool vpin_blk_parse(struct vpin_blk_req *req, const struct vpin_dev *dev,
 
 	req->disk = dev->priv;
 	req->type = U32_MAX;
+	req->sector = 0;
 	req->len = 0;
 	req->nr_ranges = 0;
 	req->stable = false;
@@ -186,6 +187,8 @@ static void vpin_blk_submit(struct vpin_blk_req *req, struct vpin_vq *vq,
 	case VIRTIO_BLK_T_DISCARD:
 	case VIRTIO_BLK_T_WRITE_ZEROES:
 		req->stable = !vpin_blk_is_writeback(vq->dev);
+		req->part.pos = 0;
+		req->part.len = 0;
 		vpin_blk_part_block(req, &req->part, backend->ranges);
 		break;
 	}
@@ -202,6 +205,7 @@ static void vpin_blk_submit(struct vpin_blk_req *req, struct vpin_vq *vq,
 bool vpin_blk_start(struct vpin_blk_req *req, struct vpin_vq *vq, u16 head)
 {
 	const struct vpin_chain *chain = &vq->chain;
+	const struct vpin_blk_queue *queue = vq->priv;
 	const struct vpin_dev *dev = vq->dev;
 	struct vpin_cursor out, in;
 	u32 len = 1;
@@ -222,10 +226,15 @@ bool vpin_blk_start(struct vpin_blk_req *req, struct vpin_vq *vq, u16 head)
 	} else if (req->result == VIRTIO_BLK_S_OK) {
 		vpin_vq_begin(vq, &req->req, head);
 		atomic_set(&req->parts, 1);
+		trace_vpin_blk_start(vq, head, req->type, req->sector, req->len);
 		vpin_blk_submit(req, vq, &out, &in);
 		return true;
 	}
 
+	if (req->result != VIRTIO_BLK_S_OK)
+		trace_vpin_blk_refuse(vq, head, req->type, req->sector, req->result);
+	vpin_blk_count(queue->counts, min(req->type, VPIN_BLK_TYPES - 1U), req->result,
+		       0);
 	*req->status = req->result;
 	vpin_vq_return(vq, head, len);
 	return false;

@@ -6,6 +6,7 @@
  */
 #include <linux/eventfd.h>
 #include <linux/file.h>
+#include <vpin/trace.h>
 #include <vpin/vq.h>
 
 static int vpin_kick_wake(wait_queue_entry_t *wait, unsigned int mode, int sync,
@@ -13,8 +14,11 @@ static int vpin_kick_wake(wait_queue_entry_t *wait, unsigned int mode, int sync,
 {
 	struct vpin_kick *kick = container_of(wait, struct vpin_kick, wait);
 
-	if (key_to_poll(key) & EPOLLIN)
-		vpin_worker_queue(kick->worker, kick->work);
+	if (!(key_to_poll(key) & EPOLLIN))
+		return 0;
+	kick->nr++;
+	trace_vpin_kick(container_of(kick, struct vpin_vq, kick));
+	vpin_worker_queue(kick->worker, kick->work);
 	return 0;
 }
 

@@ -138,7 +138,7 @@ static bool vpin_ring_need_signal(struct vpin_ring *ring)
  */
 bool vpin_ring_publish(struct vpin_ring *ring)
 {
-	if (ring->used_published == ring->used_idx)
+	if (!vpin_ring_has_news(ring))
 		return false;
 
 	/* Pairs with the driver's read barrier after it reads idx. */
