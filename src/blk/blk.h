@@ -27,7 +27,6 @@
 #include <vpin/blocking.h>
 #include <vpin/desc.h>
 #include <vpin/dev.h>
-#include <vpin/trace.h>
 
 /* Pieces of the part that a request holds itself, and of a long one. */
 #define VPIN_BLK_VECS		8
@@ -397,6 +396,8 @@ bool vpin_blk_start(struct vpin_blk_req *req, struct vpin_vq *vq, u16 head);
 
 /* part.c */
 bool vpin_blk_build(struct vpin_vq *vq, struct vpin_blk_build *build);
+void vpin_blk_part_block(struct vpin_blk_req *req, struct vpin_blk_part *part,
+			 void (*fn)(struct vpin_blocking_item *));
 void vpin_blk_part_end_other(struct vpin_blk_req *req,
 			     struct vpin_blk_part *part);
 void vpin_blk_part_refused(struct vpin_blk_req *req,
@@ -464,29 +465,16 @@ static inline struct vpin_blk_req *vpin_blk_part_req(struct vpin_blk_part *part)
 
 /*
  * A request was answered.  What it asked for chooses where that is counted, and how
- * it ended: nothing is compared.  Context: the worker.
+ * it ended: nothing is compared.  @type is less than VPIN_BLK_TYPES.  Context: the
+ * worker.
  */
 static inline void vpin_blk_count(struct vpin_blk_counts *counts, u32 type,
 				  u8 result, u64 bytes)
 {
-	struct vpin_blk_count *count =
-		&counts->by[result][type % VPIN_BLK_TYPES];
+	struct vpin_blk_count *count = &counts->by[result][type];
 
 	count->nr++;
 	count->bytes += bytes;
-}
-
-/* The part goes on in @fn, where it may block.  Context: any. */
-static inline void vpin_blk_part_block(struct vpin_blk_req *req,
-				       struct vpin_blk_part *part,
-				       void (*fn)(struct vpin_blocking_item *))
-{
-	const struct vpin_vq *vq = req->req.vq;
-
-	atomic64_inc(&req->disk->counts[vq->index].blocked);
-	trace_vpin_blk_block(vq, req->req.head, part->pos, part->len);
-	part->item.fn = fn;
-	vpin_blocking_queue(req->disk->dev->blocking, &part->item);
 }
 
 static inline void vpin_blk_req_get(struct vpin_blk_req *req)

@@ -8,6 +8,7 @@
  * nothing else meanwhile, and waits for its turn if all are in use.
  */
 #include <linux/slab.h>
+#include <vpin/trace.h>
 #include "blk.h"
 
 /**

@@ -6,6 +6,7 @@
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
 #include <linux/writeback.h>
+#include <vpin/trace.h>
 #include "blk.h"
 
 /*
@@ -275,15 +276,23 @@ unsigned int vpin_blk_vq_run(struct vpin_vq *vq, unsigned int budget)
 	return nr;
 }
 
-/* Of these no data is the length. */
-static noinline void vpin_blk_count_ranges(struct vpin_blk_counts *counts,
-					   const struct vpin_blk_req *req)
+/*
+ * The rest of an end, where there is more to it: last, so that in most cases nothing
+ * need be kept for what comes after a call.
+ */
+static noinline bool vpin_blk_vq_end_more(struct vpin_vq *vq,
+					  const struct vpin_blk_req *req)
 {
+	struct vpin_blk_queue *queue = vq->priv;
 	unsigned int i;
 
+	/* Of these no data is the length. */
 	for (i = 0; i < req->nr_ranges; i++)
-		counts->by[req->result][req->type].bytes +=
+		queue->counts->by[req->result][req->type].bytes +=
 			(u64)req->ranges[i].nr << SECTOR_SHIFT;
+	trace_vpin_blk_done(vq, req->req.head, req->type, req->sector,
+			    req->result);
+	return true;
 }
 
 bool vpin_blk_vq_end(struct vpin_vq *vq, struct vpin_req *vreq)
@@ -291,14 +300,13 @@ bool vpin_blk_vq_end(struct vpin_vq *vq, struct vpin_req *vreq)
 	struct vpin_blk_req *req = container_of(vreq, struct vpin_blk_req, req);
 	struct vpin_blk_queue *queue = vq->priv;
 
-	trace_vpin_blk_done(vq, vreq->head, req->type, req->sector, req->result);
 	vpin_blk_count(queue->counts, req->type, req->result, req->len);
-	if (unlikely(req->nr_ranges))
-		vpin_blk_count_ranges(queue->counts, req);
 	*req->status = req->result;
 	vreq->len = 1;
 	if (req->type == VIRTIO_BLK_T_IN && req->result == VIRTIO_BLK_S_OK)
 		vreq->len += req->len;
 	vpin_blk_put_req(queue, req);
+	if (unlikely(req->nr_ranges) || trace_vpin_blk_done_enabled())
+		return vpin_blk_vq_end_more(vq, req);
 	return true;
 }

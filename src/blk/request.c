@@ -7,6 +7,7 @@
  * byte of status.  Where descriptors begin and end means nothing.
  */
 #include <linux/blkdev.h>
+#include <vpin/trace.h>
 #include "blk.h"
 
 /* Whether [sector, sector + nr) is on the disk, in whole blocks. */
@@ -169,6 +170,7 @@ static void vpin_blk_submit(struct vpin_blk_req *req, struct vpin_vq *vq,
 {
 	const struct vpin_blk_backend *backend = req->disk->backend;
 
+	trace_vpin_blk_start(vq, req->req.head, req->type, req->sector, req->len);
 	switch (req->type) {
 	case VIRTIO_BLK_T_IN:
 		vpin_blk_transfer(req, vq, in);
@@ -194,6 +196,21 @@ static void vpin_blk_submit(struct vpin_blk_req *req, struct vpin_vq *vq,
 	}
 }
 
+/* Answers a request that never got in flight. */
+static noinline void vpin_blk_answer(const struct vpin_blk_req *req,
+				     struct vpin_vq *vq, u16 head, u32 len)
+{
+	const struct vpin_blk_queue *queue = vq->priv;
+
+	if (req->result != VIRTIO_BLK_S_OK)
+		trace_vpin_blk_refuse(vq, head, req->type, req->sector,
+				      req->result);
+	vpin_blk_count(queue->counts, min(req->type, VPIN_BLK_TYPES - 1U),
+		       req->result, 0);
+	*req->status = req->result;
+	vpin_vq_return(vq, head, len);
+}
+
 /**
  * vpin_blk_start - starts a request, or answers it at once
  * @req: a free request
@@ -205,7 +222,6 @@ static void vpin_blk_submit(struct vpin_blk_req *req, struct vpin_vq *vq,
 bool vpin_blk_start(struct vpin_blk_req *req, struct vpin_vq *vq, u16 head)
 {
 	const struct vpin_chain *chain = &vq->chain;
-	const struct vpin_blk_queue *queue = vq->priv;
 	const struct vpin_dev *dev = vq->dev;
 	struct vpin_cursor out, in;
 	u32 len = 1;
@@ -226,16 +242,10 @@ bool vpin_blk_start(struct vpin_blk_req *req, struct vpin_vq *vq, u16 head)
 	} else if (req->result == VIRTIO_BLK_S_OK) {
 		vpin_vq_begin(vq, &req->req, head);
 		atomic_set(&req->parts, 1);
-		trace_vpin_blk_start(vq, head, req->type, req->sector, req->len);
 		vpin_blk_submit(req, vq, &out, &in);
 		return true;
 	}
 
-	if (req->result != VIRTIO_BLK_S_OK)
-		trace_vpin_blk_refuse(vq, head, req->type, req->sector, req->result);
-	vpin_blk_count(queue->counts, min(req->type, VPIN_BLK_TYPES - 1U), req->result,
-		       0);
-	*req->status = req->result;
-	vpin_vq_return(vq, head, len);
+	vpin_blk_answer(req, vq, head, len);
 	return false;
 }

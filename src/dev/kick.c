@@ -9,6 +9,12 @@
 #include <vpin/trace.h>
 #include <vpin/vq.h>
 
+static noinline void vpin_kick_trace(struct vpin_kick *kick)
+{
+	trace_vpin_kick(container_of(kick, struct vpin_vq, kick));
+	vpin_worker_queue(kick->worker, kick->work);
+}
+
 static int vpin_kick_wake(wait_queue_entry_t *wait, unsigned int mode, int sync,
 			  void *key)
 {
@@ -17,8 +23,10 @@ static int vpin_kick_wake(wait_queue_entry_t *wait, unsigned int mode, int sync,
 	if (!(key_to_poll(key) & EPOLLIN))
 		return 0;
 	kick->nr++;
-	trace_vpin_kick(container_of(kick, struct vpin_vq, kick));
-	vpin_worker_queue(kick->worker, kick->work);
+	if (trace_vpin_kick_enabled())
+		vpin_kick_trace(kick);
+	else
+		vpin_worker_queue(kick->worker, kick->work);
 	return 0;
 }
 

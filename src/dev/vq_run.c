@@ -345,21 +345,25 @@ static bool vpin_vq_rest(struct vpin_vq *vq)
 	return ret > 0;
 }
 
-/* Shows the driver what was pushed, and signals it if it wants that. */
-void vpin_vq_tell(struct vpin_vq *vq)
+static noinline void vpin_vq_tell_news(struct vpin_vq *vq)
 {
-	bool wanted;
-
-	if (!vq->view || !vpin_ring_has_news(&vq->ring))
-		return;
-	wanted = vpin_ring_publish(&vq->ring);
-	trace_vpin_tell(vq, wanted);
-	if (!wanted) {
+	if (!vpin_ring_show(&vq->ring)) {
 		vq->nr_suppressed++;
-	} else if (vq->call) {
+		trace_vpin_tell(vq, false);
+		return;
+	}
+	trace_vpin_tell(vq, true);
+	if (vq->call) {
 		vq->nr_signals++;
 		vpin_eventfd_signal(vq->call);
 	}
+}
+
+/* Shows the driver what was pushed, and signals it if it wants that. */
+void vpin_vq_tell(struct vpin_vq *vq)
+{
+	if (vq->view && vpin_ring_has_news(&vq->ring))
+		vpin_vq_tell_news(vq);
 }
 
 static bool vpin_vq_turn(struct vpin_vq *vq)
