@@ -219,14 +219,4 @@ TEST_F(events, changes_of_memory)
 	EXPECT_EVENT(&at, "vpin_map", " gpa=0x10000000000 size=0x1000 uaddr=0x1000 perm=r ret=-14");
 }
 
-/* Nobody pays who does not look: there is nothing once they are off. */
-TEST_F(events, off_is_off)
-{
-	ASSERT_EQ(0, file_set(INSTANCE "/events/vhost_pin/enable", "0"));
-	ASSERT_EQ(0, file_set(INSTANCE "/trace", "0"));
-	ASSERT_EQ(0, rig_do(&self->rig, VIRTIO_BLK_T_IN, 8, self->rig.data, 4096));
-	collect(self);
-	EXPECT_EQ(0, self->nr);
-}
-
 TEST_HARNESS_MAIN
