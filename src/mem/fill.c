@@ -10,6 +10,7 @@
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <vpin/compat.h>
+#include <vpin/trace.h>
 #include "track.h"
 
 /* Pages that are pinned at a time when they are accessed. */
@@ -24,6 +25,14 @@ static void vpin_fill_begin(struct vpin_fill *fill, struct vpin_track *track)
 	mmu_interval_read_begin(&track->notifier);
 }
 
+static void vpin_watch_repinned(struct vpin_watch *watch, u64 uaddr,
+				unsigned long nr)
+{
+	atomic_long_add(nr, &watch->nr_pinned);
+	atomic_long_add(nr, &watch->nr_repins);
+	trace_vpin_repin(watch->dev, uaddr, nr);
+}
+
 /*
  * What was pinned in time is there; what was not, or what another one was faster
  * with, is unpinned.
@@ -33,7 +42,7 @@ static void vpin_fill_end(struct vpin_fill *fill, struct vpin_pin *pin,
 			  void ***room)
 {
 	struct vpin_track *track = pin->track;
-	long i;
+	long i, added = 0;
 
 	spin_lock(&track->watch->lock);
 	list_del(&fill->node);
@@ -42,9 +51,12 @@ static void vpin_fill_end(struct vpin_fill *fill, struct vpin_pin *pin,
 				 page_address(pages[i]), room)) {
 			atomic_long_dec(&track->nr_absent);
 			pages[i] = NULL;
+			added++;
 		}
 	}
 	spin_unlock(&track->watch->lock);
+	if (added)
+		vpin_watch_repinned(track->watch, fill->first, added);
 	for (i = 0; i < nr; i++) {
 		if (pages[i])
 			unpin_user_page(pages[i]);

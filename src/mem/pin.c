@@ -117,11 +117,15 @@ static int vpin_pin_populate(struct vpin_pin *pin, u64 uaddr, bool lazy)
 {
 	int ret = lazy ? vpin_pin_defer(pin, uaddr) : -EAGAIN;
 
-	if (ret == -EAGAIN)
-		return vpin_pin_pages(pin, uaddr);
-	/* It may have been killed with a page pinned. */
-	if (ret)
+	if (ret == -EAGAIN) {
+		ret = vpin_pin_pages(pin, uaddr);
+		if (!ret && pin->watch)
+			atomic_long_add(pin->nr_pages, &pin->watch->nr_pinned);
+	} else if (ret) {
+		/* It may have been killed with a page pinned. */
+		atomic_long_sub(vpin_pin_nr_pinned(pin), &pin->watch->nr_pinned);
 		vpin_pin_unpin(pin, pin->nr_pages, false);
+	}
 	return ret;
 }
 
@@ -171,7 +175,8 @@ struct vpin_pin *vpin_pin_create(struct mm_struct *mm, u64 uaddr, u64 size,
 	if (ret)
 		goto err_pin;
 	if (watch) {
-		ret = vpin_track_start(pin, uaddr, watch);
+		pin->watch = watch;
+		ret = vpin_track_start(pin, uaddr);
 		if (ret)
 			goto err_charge;
 	}
@@ -179,6 +184,8 @@ struct vpin_pin *vpin_pin_create(struct mm_struct *mm, u64 uaddr, u64 size,
 	if (ret)
 		goto err_track;
 	mmgrab(mm);
+	if (watch)
+		refcount_inc(&watch->ref);
 	return pin;
 
 err_track:
@@ -194,9 +201,13 @@ err_pin:
 /* The last pin of its piece has no reader any more. */
 static void vpin_pin_end(struct vpin_pin *pin)
 {
+	if (pin->watch)
+		atomic_long_sub(vpin_pin_nr_pinned(pin), &pin->watch->nr_pinned);
 	if (pin->track)
 		vpin_track_end(pin->track);
 	vpin_pin_unpin(pin, pin->nr_pages, pin->writable);
+	if (pin->watch)
+		vpin_watch_put(pin->watch);
 	vpin_pin_uncharge(pin->mm, pin->nr_pages);
 	mmdrop(pin->mm);
 	vpin_pin_free(pin);

@@ -17,6 +17,7 @@
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
 #include <vpin/compat.h>
+#include <vpin/trace.h>
 #include "track.h"
 
 /* Changes of more pages are not asked whether any of them is pinned. */
@@ -102,14 +103,13 @@ static const struct mmu_interval_notifier_ops vpin_track_ops = {
 /**
  * vpin_track_start - follows the owner of a pin that has no page yet
  * @pin: the pin
- * @uaddr: where it is
- * @watch: who wants to know
+ * @uaddr: where it is; who wants to know is the pin's watch
  *
  * What changes from now on is marked.
  *
  * Return: 0; -ENOMEM.
  */
-int vpin_track_start(struct vpin_pin *pin, u64 uaddr, struct vpin_watch *watch)
+int vpin_track_start(struct vpin_pin *pin, u64 uaddr)
 {
 	struct vpin_track *track;
 	int ret;
@@ -120,7 +120,7 @@ int vpin_track_start(struct vpin_pin *pin, u64 uaddr, struct vpin_watch *watch)
 	if (!track)
 		return -ENOMEM;
 	uaddr &= PAGE_MASK;
-	track->watch = watch;
+	track->watch = pin->watch;
 	track->newest = pin;
 	track->base = uaddr - ((unsigned long)pin->skip << PAGE_SHIFT);
 	INIT_LIST_HEAD(&track->node);
@@ -132,7 +132,6 @@ int vpin_track_start(struct vpin_pin *pin, u64 uaddr, struct vpin_watch *watch)
 		kvfree(track);
 		return ret;
 	}
-	refcount_inc(&watch->ref);
 	/* Changes that are under way are not told: until they have happened. */
 	mmu_interval_read_begin(&track->notifier);
 	pin->track = track;
@@ -149,7 +148,6 @@ void vpin_track_end(struct vpin_track *track)
 	spin_lock(&watch->lock);
 	list_del(&track->node);
 	spin_unlock(&watch->lock);
-	vpin_watch_put(watch);
 	kvfree(track);
 }
 
@@ -223,9 +221,11 @@ static int vpin_track_look_at(struct vpin_track *track, struct vpin_pin *pin,
 	if (!nr_gone)
 		return 0;
 	ret = vpin_pin_lose(pin, i, look->kept, look->gone, nr_gone);
-	if (!ret)
-		*bereft = true;
-	return ret;
+	if (ret)
+		return ret;
+	trace_vpin_lose(track->watch->dev, uaddr, vpin_chunk_nr(pin, i), nr_gone);
+	*bereft = true;
+	return 0;
 }
 
 /* Takes the mark of a chunk from @i on.  Return: which; beyond them, none. */
