@@ -26,8 +26,8 @@ static void take(void *arg, int key, const char *value)
 static void print_table(const struct host *host)
 {
 	static const struct column columns[] = {
-		{ "NAME", false }, { "DEVICE", false }, { "STATE", false }, { "SIZE", true },
-		{ "VM", false }, { "SOCKET", false }, { "DISK", false },
+		{ "NAME", false, 0 }, { "DEVICE", false, 0 }, { "STATE", false, 0 }, { "SIZE", true, 0 },
+		{ "VM", false, 0 }, { "SOCKET", false, 0 }, { "DISK", false, 0 },
 	};
 	struct table table;
 	char size[SHORT_SIZE];
@@ -45,7 +45,7 @@ static void print_table(const struct host *host)
 		table_add(&table, disk->socket ?: "-");
 		table_add(&table, disk->texts[BACKEND]);
 	}
-	table_print(&table, stdout, 0, 0, UINT_MAX);
+	table_print(&table, stdout, 0, UINT_MAX);
 	table_fini(&table);
 }
 

@@ -190,9 +190,9 @@ static void add_number(struct table *table, uint64_t number)
 static void show_queues(const struct host_disk *disk)
 {
 	static const struct column columns[] = {
-		{ "  QUEUE", true }, { "STATE", false }, { "SIZE", true }, { "INFLIGHT", true },
-		{ "REQUESTS", true }, { "BYTES", true }, { "ERRORS", true }, { "KICKS", true },
-		{ "SIGNALS", true }, { "TURNS", true },
+		{ "  QUEUE", true, 0 }, { "STATE", false, 0 }, { "SIZE", true, 0 }, { "INFLIGHT", true, 0 },
+		{ "REQUESTS", true, 0 }, { "BYTES", true, 0 }, { "ERRORS", true, 0 }, { "KICKS", true, 0 },
+		{ "SIGNALS", true, 0 }, { "TURNS", true, 0 },
 	};
 	struct table table;
 	unsigned int i;
@@ -217,7 +217,7 @@ static void show_queues(const struct host_disk *disk)
 	}
 	if (table.num_cells) {
 		printf("\n");
-		table_print(&table, stdout, 0, 0, UINT_MAX);
+		table_print(&table, stdout, 0, UINT_MAX);
 	}
 	table_fini(&table);
 }

@@ -39,30 +39,21 @@ static const char *cell_at(const struct table *table, unsigned int row, unsigned
 	return table->cells[row * table->num_columns + column];
 }
 
-/* A row, or the titles: what is longer than @width is cut off. */
+/* A row, or the titles. */
 static void print_row(const struct table *table, FILE *out, const int *widths,
-		      const char *const *cells, unsigned int width)
+		      const char *const *cells)
 {
-	size_t size;
-	char *line;
-	FILE *row = open_memstream(&line, &size);
 	unsigned int i;
 
-	if (!row)
-		die(EXIT_FAILURE, "out of memory");
 	for (i = 0; i < table->num_columns; i++) {
 		bool last = i == table->num_columns - 1;
 		int room = table->columns[i].right ? widths[i] : last ? 0 : -widths[i];
 
-		fprintf(row, "%*s%s", room, cells[i], last ? "" : "  ");
+		fprintf(out, "%*s%s", room, cells[i], last ? "\n" : "  ");
 	}
-	fclose(row);
-	fprintf(out, "%.*s\n", (int)(width ? width : size), line);
-	free(line);
 }
 
-void table_print(const struct table *table, FILE *out, unsigned int width,
-		 unsigned int first, unsigned int max)
+void table_print(const struct table *table, FILE *out, unsigned int first, unsigned int max)
 {
 	unsigned int rows = table->num_cells / table->num_columns, row, i;
 	const char *cells[COLUMNS_MAX];
@@ -71,6 +62,8 @@ void table_print(const struct table *table, FILE *out, unsigned int width,
 	for (i = 0; i < table->num_columns; i++) {
 		cells[i] = table->columns[i].title;
 		widths[i] = strlen(cells[i]);
+		if (widths[i] < table->columns[i].min)
+			widths[i] = table->columns[i].min;
 		for (row = 0; row < rows; row++) {
 			int length = strlen(cell_at(table, row, i));
 
@@ -78,11 +71,11 @@ void table_print(const struct table *table, FILE *out, unsigned int width,
 				widths[i] = length;
 		}
 	}
-	print_row(table, out, widths, cells, width);
+	print_row(table, out, widths, cells);
 	for (row = first; row < rows && row - first < max; row++) {
 		for (i = 0; i < table->num_columns; i++)
 			cells[i] = cell_at(table, row, i);
-		print_row(table, out, widths, cells, width);
+		print_row(table, out, widths, cells);
 	}
 }
 

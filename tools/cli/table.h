@@ -13,6 +13,7 @@
 struct column {
 	const char *title;
 	bool right;			/* its cells are at its right edge */
+	int min;			/* characters that it has at least */
 };
 
 struct table {
@@ -29,11 +30,9 @@ void table_fini(struct table *table);
 void table_add(struct table *table, const char *text);
 
 /*
- * Prints the titles and rows @first to @first + @max, each as a line of @width characters
- * at the most; 0 for as many as there are.
+ * Prints the titles and rows @first to @first + @max, a line each.
  */
-void table_print(const struct table *table, FILE *out, unsigned int width,
-		 unsigned int first, unsigned int max);
+void table_print(const struct table *table, FILE *out, unsigned int first, unsigned int max);
 
 /* Room for a number of which people read the first digits. */
 #define SHORT_SIZE	16

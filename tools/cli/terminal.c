@@ -17,8 +17,8 @@
 #define SCREEN_OURS	"\033[?1049h\033[?25l\033[H\033[J"
 #define SCREEN_BACK	"\033[?25h\033[?1049l"
 #define TO_THE_TOP	"\033[H"
-#define END_OF_LINE	"\033[K\r\n"
-#define END_OF_SCREEN	"\033[J"
+#define NEXT_LINE	"\033[K\r\n"
+#define END_OF_SCREEN	"\033[K\033[J"
 
 #define ESC		'\033'
 #define BACKSPACE	'\177'
@@ -170,23 +170,24 @@ int terminal_key(int milliseconds)
 
 void terminal_draw(const char *text)
 {
+	unsigned int rows, columns, row;
 	char *screen;
 	size_t size;
 	FILE *out = open_memstream(&screen, &size);
 
 	if (!out)
 		die(EXIT_FAILURE, "out of memory");
+	terminal_size(&rows, &columns);
 	fputs(TO_THE_TOP, out);
-	while (*text) {
+	for (row = 0; *text && row < rows; row++) {
 		int length = strcspn(text, "\n");
 
-		fprintf(out, "%.*s", length, text);
-		text += length;
 		/* The last line has no end, or the terminal would scroll. */
-		if (*text && *++text)
-			fputs(END_OF_LINE, out);
+		fprintf(out, "%s%.*s", row ? NEXT_LINE : "",
+			length < (int)columns ? length : (int)columns, text);
+		text += length + (text[length] == '\n');
 	}
-	fputs("\033[K" END_OF_SCREEN, out);
+	fputs(END_OF_SCREEN, out);
 	fclose(out);
 	put(screen);
 	free(screen);

@@ -25,7 +25,7 @@ void terminal_size(unsigned int *rows, unsigned int *columns);
 /* The next key, for which it waits up to @milliseconds. */
 int terminal_key(int milliseconds);
 
-/* A screenful, whose lines end in \n, in place of the one before. */
+/* Lines, as much of them as the screen has room for, in place of those before. */
 void terminal_draw(const char *text);
 
 /* Asks for a line below the text of @row, from 0; false if the answer is Esc or empty. */

@@ -264,13 +264,14 @@ static void print_head(FILE *out, const struct view *view, const struct host *ho
 }
 
 static void print_disks(FILE *out, struct view *view, const struct host *host,
-			const struct rates *rates, unsigned int rows, unsigned int width)
+			const struct rates *rates, unsigned int rows)
 {
 	static const struct column columns[] = {
-		{ "NAME", false }, { "STATE", false }, { "REQ/S", true }, { "READ/S", true },
-		{ "WRITE/S", true }, { "RB/S", true }, { "WB/S", true }, { "50%", true },
-		{ "99%", true }, { "DEPTH", true }, { "CPU%", true }, { "ERR/S", true },
-		{ "VM", false },
+		{ "NAME", false, 12 }, { "STATE", false, 9 }, { "REQ/S", true, 5 },
+		{ "READ/S", true, 6 }, { "WRITE/S", true, 7 }, { "RB/S", true, 5 },
+		{ "WB/S", true, 5 }, { "50%", true, 5 }, { "99%", true, 5 },
+		{ "DEPTH", true, 5 }, { "CPU%", true, 5 }, { "ERR/S", true, 5 },
+		{ "VM", false, 0 },
 	};
 	struct table table;
 	unsigned int i, num = 0;
@@ -284,7 +285,7 @@ static void print_disks(FILE *out, struct view *view, const struct host *host,
 	}
 	if (view->first >= num)
 		view->first = num ? num - 1 : 0;
-	table_print(&table, out, width, view->first, rows);
+	table_print(&table, out, view->first, rows);
 	table_fini(&table);
 }
 
@@ -296,7 +297,7 @@ static void show(struct view *view, const struct host *host, const struct host *
 		 double seconds)
 {
 	struct rates *rates = calloc(host->num + 1, sizeof(*rates));
-	unsigned int rows = UINT_MAX, width = 0, i;
+	unsigned int rows = UINT_MAX, width, i;
 	char *text;
 	size_t size;
 	FILE *out = open_memstream(&text, &size);
@@ -314,7 +315,7 @@ static void show(struct view *view, const struct host *host, const struct host *
 		fputs(KEYS_HELP "\nAny key goes back.\n", out);
 	} else {
 		print_head(out, view, host, rates);
-		print_disks(out, view, host, rates, rows, width);
+		print_disks(out, view, host, rates, rows);
 	}
 	fclose(out);
 	if (view->batch)
