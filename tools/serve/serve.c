@@ -16,6 +16,7 @@
 #include "../cli/memlock.h"
 #include "../cli/node.h"
 #include "../cli/say.h"
+#include "config.h"
 #include "control.h"
 #include "notify.h"
 #include "serve.h"
@@ -30,6 +31,7 @@ static struct listener control;
 
 static const char help[] =
 "Usage: vhost-pin serve --disk PATH[,OPTION...],socket=SOCKET... [--control PATH]\n"
+"       vhost-pin serve --config /etc/vhost-pin/NAME.conf [--control PATH]\n"
 "\n"
 "Serves each disk to a VMM that speaks vhost-user (vhost-user-blk) and connects to\n"
 "SOCKET: QEMU, libvirt, Cloud Hypervisor, Firecracker, libblkio.  A disk is one\n"
@@ -39,6 +41,9 @@ static const char help[] =
 "  --disk PATH[,OPTION...],socket=SOCKET\n"
 "                  serve PATH, a disk image or a block device, at SOCKET; may be\n"
 "                  given up to 64 times\n"
+"  --config FILE   serve the disks of FILE, NAME.conf, a line 'disk=PATH[,OPTION...]'\n"
+"                  each, the first at " CONFIG_RUN "/NAME.sock, the next at\n"
+"                  NAME.2.sock there: vhost-pin.conf(5); the unit vhost-pin@NAME does\n"
 "  --control PATH  take requests at the socket PATH: see 'vhost-pin resize'\n"
 "  --node NODE     the module's device node (" VPIN_NODE ")\n"
 "  --help          this text\n"
@@ -63,27 +68,46 @@ static const char help[] =
 "      -chardev socket,id=disk,path=/run/guest.sock,reconnect-ms=1000 \\\n"
 "      -device vhost-user-blk-pci,chardev=disk\n";
 
-static void add_disk(const char *text)
+static struct disk *add_disk(const char *text)
 {
 	struct disk *disk = &servers[num_servers].disk;
 
 	if (num_servers == DISKS_MAX)
 		die(EXIT_USAGE, "more than %d disks", DISKS_MAX);
 	disk_parse(disk, text);
-	if (!disk->socket)
-		die(EXIT_USAGE, "--disk: where shall %s be served?  Add ',socket=PATH'.",
-		    disk->path);
 	/* VMMs ask for one a virtual CPU; those that never run cost next to nothing. */
 	if (!disk->queues)
 		disk->queues = VPIN_QUEUES_MAX;
 	disk->live_setup = true;
 	num_servers++;
+	return disk;
+}
+
+static void add_argument(const char *text)
+{
+	const struct disk *disk = add_disk(text);
+
+	if (!disk->socket)
+		die(EXIT_USAGE, "--disk: where shall %s be served?  Add ',socket=PATH'.",
+		    disk->path);
+}
+
+/* The socket's unit must know where it is, and does not read the file. */
+static void add_line(const char *text, char *socket)
+{
+	struct disk *disk = add_disk(text);
+
+	if (disk->socket)
+		die(EXIT_USAGE, "the disk is served at %s: leave out 'socket=%s'",
+		    socket, disk->socket);
+	disk->socket = socket;
 }
 
 static const char *parse(int argc, char *argv[])
 {
 	static const struct option options[] = {
 		{ "disk",	required_argument,	NULL, 'd' },
+		{ "config",	required_argument,	NULL, 'f' },
 		{ "control",	required_argument,	NULL, 'c' },
 		{ "node",	required_argument,	NULL, 'n' },
 		{ "help",	no_argument,		NULL, 'h' },
@@ -96,7 +120,10 @@ static const char *parse(int argc, char *argv[])
 	while ((option = getopt_long(argc, argv, "+:h", options, NULL)) != -1) {
 		switch (option) {
 		case 'd':
-			add_disk(optarg);
+			add_argument(optarg);
+			break;
+		case 'f':
+			config_read(optarg, add_line);
 			break;
 		case 'c':
 			control.name = optarg;
