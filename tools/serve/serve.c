@@ -16,6 +16,7 @@
 #include "../cli/memlock.h"
 #include "../cli/node.h"
 #include "../cli/say.h"
+#include "config.h"
 #include "control.h"
 #include "notify.h"
 #include "serve.h"
@@ -28,27 +29,50 @@ static struct server servers[DISKS_MAX];
 static unsigned int num_servers;
 static struct listener control;
 
-static void add_disk(const char *text)
+static struct disk *add_disk(const char *text)
 {
 	struct disk *disk = &servers[num_servers].disk;
 
 	if (num_servers == DISKS_MAX)
 		die(EXIT_USAGE, "more than %d disks", DISKS_MAX);
 	disk_parse(disk, text);
-	if (!disk->socket)
-		die(EXIT_USAGE, "--disk: where shall %s be served?  Add ',socket=PATH'.",
-		    disk->path);
 	/* VMMs ask for one a virtual CPU; those that never run cost next to nothing. */
 	if (!disk->queues)
 		disk->queues = VPIN_QUEUES_MAX;
 	disk->live_setup = true;
 	num_servers++;
+	return disk;
+}
+
+static void add_argument(const char *text)
+{
+	const struct disk *disk = add_disk(text);
+
+	if (!disk->socket)
+		die(EXIT_USAGE, "--disk: where shall %s be served?  Add ',socket=PATH'.",
+		    disk->path);
+}
+
+/* The socket's unit must know where it is, and does not read the file. */
+static void add_line(const char *text, char *socket)
+{
+	struct disk *disk = add_disk(text);
+
+	if (disk->socket)
+		die(EXIT_USAGE, "the disk is served at %s: leave out 'socket=%s'",
+		    socket, disk->socket);
+	disk->socket = socket;
 }
 
 static const struct opt options[] = {
 	{ "disk", 'd', false, "PATH[,OPTION...],socket=SOCKET",
 	  "serve PATH, a disk image or a block device, at\n"
 	  "SOCKET; may be given up to 64 times" },
+	{ "config", 'f', false, "FILE",
+	  "serve the disks of FILE, NAME.conf, a line\n"
+	  "'disk=PATH[,OPTION...]' each, the first at\n"
+	  CONFIG_RUN "/NAME.sock, the next at NAME.2.sock\n"
+	  "there: vhost-pin.conf(5); the unit vhost-pin@NAME does" },
 	{ "control", 'c', false, "PATH",
 	  "take requests at the socket PATH: by it 'list' knows\n"
 	  "the disks' names, and 'resize' resizes them" },
@@ -61,7 +85,9 @@ static void take(void *arg, int key, const char *value)
 	const char **node = arg;
 
 	if (key == 'd')
-		add_disk(value);
+		add_argument(value);
+	else if (key == 'f')
+		config_read(value, add_line);
 	else if (key == 'c')
 		control.name = value;
 	else
@@ -182,7 +208,7 @@ static int serve_main(const struct command *command, int argc, char *argv[])
 
 const struct command serve_command = {
 	.name = "serve",
-	.usage = "--disk PATH[,OPTION...],socket=SOCKET... [--control PATH]",
+	.usage = "--disk PATH[,OPTION...],socket=SOCKET... | --config FILE [--control PATH]",
 	.summary =
 "attaches disks and offers them by vhost-user to VMMs that run already, or\n"
 "are to be migrated",
