@@ -88,11 +88,17 @@ void command_help(const struct command *command)
 
 void command_words(const struct command *command)
 {
+	static const char *const operands[] = {
+		[OPERAND_PROGRAM] = "PROGRAM", [OPERAND_DISK] = "DISK",
+		[OPERAND_COMMAND] = "COMMAND",
+	};
 	const struct opt *opt;
 	unsigned int i;
 
 	for (i = 0; (opt = option_at(command, i)); i++)
 		printf("--%s%s\n", opt->name, opt->value ? "=" : "");
+	if (command->operand)
+		puts(operands[command->operand]);
 }
 
 int command_parse(const struct command *command, int argc, char *argv[],

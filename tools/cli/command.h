@@ -46,7 +46,10 @@ int command_parse(const struct command *command, int argc, char *argv[],
 /* The help of one command, on stdout. */
 void command_help(const struct command *command);
 
-/* Its options for completion, one a line; "--name=" if it takes a value. */
+/*
+ * Its options for completion, one a line; "--name=" if it takes a value.  Then what
+ * stands behind them: PROGRAM, DISK or COMMAND.
+ */
 void command_words(const struct command *command);
 
 #endif

@@ -284,6 +284,8 @@ static void see_memlock(void)
 {
 	struct memlock_state state;
 
+	/* As the other commands do. */
+	memlock_raise();
 	memlock_get(&state);
 	if (state.unlimited) {
 		good("memlock", "you may pin any amount of memory");
