@@ -184,6 +184,23 @@ static void free_disk(struct host_disk *disk)
 	free(disk->queues);
 }
 
+/* What the module writes as "\\012", so that a path is one line. */
+static void unescape(char *text)
+{
+	char *to = text;
+	unsigned int code;
+
+	for (; *text; text++) {
+		if (sscanf(text, "\\%3o", &code) == 1) {
+			*to++ = code;
+			text += 3;
+		} else {
+			*to++ = *text;
+		}
+	}
+	*to = '\0';
+}
+
 /* Whether it is still there. */
 static bool read_disk(struct host_disk *disk, unsigned int index)
 {
@@ -196,6 +213,7 @@ static bool read_disk(struct host_disk *disk, unsigned int index)
 		if (!disk->texts[i])
 			disk->texts[i] = strdup("");
 	}
+	unescape(disk->texts[BACKEND]);
 	for (i = 0; i < NUM_NUMBERS; i++)
 		disk->numbers[i] = root_read_number(CLASS "/%s/%s", disk->device,
 						    host_numbers[i]);

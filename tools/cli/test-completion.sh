@@ -39,7 +39,7 @@ count=0 failed=0
 # completes LINE WORD...: these are what comes of it, and no others; "..." for any more
 completes()
 {
-	local line=$1 ok=ok more= got word
+	local line=$1 ok=ok more="" got word
 	shift
 	COMP_LINE=$line
 	COMP_POINT=${#line}

@@ -99,6 +99,9 @@ check 'show: by name' 0 'device /sys/class/vhost-pin/vpin0' 'VM qemu-kvm[321]' \
 check 'show: by device' 0 'vpin1' -- show vpin1
 check 'show: by socket' 0 'vhost-pin/vpin1' -- show /run/web1.2.sock
 check 'show: by path' 0 'vhost-pin/vpin2' '!vpin3' -- show "$work/a b.img"
+put "$class/vpin10/backend" '/a\012b\134c'
+check 'show: a path with a line end and a backslash' 0 'vhost-pin/vpin10' -- show $'/a\nb\\c'
+put "$class/vpin10/backend" /dev/sdz
 ln -s "$work/a b.img" "$work/link"
 check 'show: by a link to its path' 0 'vhost-pin/vpin2' '!vpin3' -- show "$work/link"
 check "show: by its VM's process, all of its disks" 0 'vhost-pin/vpin2' 'vhost-pin/vpin3' '!vpin0' -- show 200
@@ -220,8 +223,9 @@ chmod 660 "$host/dev/vhost-pin"
 fake_qemu() # VERSION, DEVICE...
 {
 	{
-		printf '#!/bin/sh\n[ "$1" = --version ] && echo "QEMU emulator version %s (test)"\n' "$1"
-		printf '[ "$1" = -device ] && echo %s\n' "${@:2}" | sed "s/echo \(.*\)/echo 'name \"\1\", bus PCI'/"
+		echo '#!/bin/sh'
+		echo "[ \"\$1\" = -device ] || echo 'QEMU emulator version $1 (test)'"
+		printf "[ \"\$1\" = --version ] || echo 'name \"%s\", bus PCI'\n" "${@:2}"
 	} > "$work/bin/qemu-test"
 	chmod +x "$work/bin/qemu-test"
 }
