@@ -361,7 +361,7 @@ static void busy_polling_finds_what_is_not_kicked(struct kunit *test)
 	msleep(jiffies_to_msecs(110));
 	KUNIT_EXPECT_TRUE(test, vpin_rig_used(rig, 0, 100));
 	timer_delete_sync(&clock->timer);
-	KUNIT_EXPECT_GT(test, READ_ONCE(vq->nr_polls), 0ULL);
+	KUNIT_EXPECT_GT(test, READ_ONCE(vq->nr_poll_hits), 0ULL);
 	/* It gives way to who wants to stop it. */
 	KUNIT_EXPECT_EQ(test, vpin_rig_suspend(rig), 0);
 	KUNIT_EXPECT_EQ(test, vq->base, 100);
@@ -379,7 +379,7 @@ static void no_busy_polling_unless_asked_for(struct kunit *test)
 	vpin_rig_run(rig, NUM, 0);
 	for (i = 0; i < 5; i++)
 		vpin_rig_serve(rig, 0, 1);
-	KUNIT_EXPECT_EQ(test, rig->dev->vqs[0].nr_polls, 0ULL);
+	KUNIT_EXPECT_EQ(test, rig->dev->vqs[0].nr_poll_hits, 0ULL);
 	KUNIT_EXPECT_EQ(test, rig->dev->vqs[0].slept_at, 0ULL);
 }
 

@@ -10,9 +10,12 @@ static int __init vpin_init(void)
 		pr_notice("vhost_pin: this kernel has no CONFIG_MMU_NOTIFIER: what an owner takes out of his address space stays pinned, and is what his guest's devices see\n");
 	vpin_dev_debugfs_init();
 	vpin_bench_init();
-	ret = vpin_blocking_init();
+	ret = vpin_dev_sysfs_init();
 	if (ret)
 		goto err_debugfs;
+	ret = vpin_blocking_init();
+	if (ret)
+		goto err_sysfs;
 	ret = vpin_worker_init();
 	if (ret)
 		goto err_blocking;
@@ -30,6 +33,8 @@ err_worker:
 	vpin_worker_exit();
 err_blocking:
 	vpin_blocking_exit();
+err_sysfs:
+	vpin_dev_sysfs_exit();
 err_debugfs:
 	vpin_dev_debugfs_exit();
 	return ret;
@@ -41,6 +46,7 @@ static void __exit vpin_exit(void)
 	vpin_dev_end_exit();
 	vpin_worker_exit();
 	vpin_blocking_exit();
+	vpin_dev_sysfs_exit();
 	vpin_dev_debugfs_exit();
 }
 

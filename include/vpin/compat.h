@@ -146,6 +146,13 @@ static inline bool vpin_mapping_stable_writes(struct address_space *mapping)
 #endif
 }
 
+/* A string of a trace event.  Since 6.10 the event knows what of. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 10, 0)
+#define vpin_assign_str(dst, src)	__assign_str(dst, src)
+#else
+#define vpin_assign_str(dst, src)	__assign_str(dst)
+#endif
+
 /* The vhost ABI grew; what an older kernel's header lacks, in order of number. */
 #ifndef VHOST_VDPA_RESUME			/* 6.6 */
 #define VHOST_VDPA_RESUME		_IO(VHOST_VIRTIO, 0x7E)

@@ -13,21 +13,26 @@
 #include <linux/fs.h>
 #include <linux/mutex.h>
 #include <linux/spinlock.h>
+#include <linux/sysfs.h>
 #include <linux/types.h>
 #include <linux/workqueue.h>
 #include <uapi/linux/virtio_config.h>
 #include <vpin/mem.h>
 #include <vpin/vq.h>
 
+struct dentry;
+struct device;
 struct eventfd_ctx;
+struct pid;
 struct vpin_attach;
 struct vpin_blocking;
-struct dentry;
 
 /**
  * struct vpin_dev_type - what a type of device gives
  * @id: VIRTIO_ID_*
  * @name: for people
+ * @groups: what it shows of a device in sysfs; nothing in it may wait
+ * @vq_group: what it shows of a queue there, by vpin_vq_of_kobj(); likewise
  * @attach: makes @dev serve @backend: sets @features, @config, @config_size
  *	and @priv of the device; returns 0 or an errno of VPIN_ATTACH
  * @detach: undoes @attach; all queues are stopped
@@ -60,6 +65,8 @@ struct dentry;
 struct vpin_dev_type {
 	u32 id;
 	const char *name;
+	const struct attribute_group **groups;
+	const struct attribute_group *vq_group;
 	int (*attach)(struct vpin_dev *dev, const struct vpin_attach *args,
 		      struct file *backend);
 	void (*detach)(struct vpin_dev *dev);
@@ -115,6 +122,7 @@ struct vpin_follow {
  * @mem: the guest's memory
  * @follow: how that follows the owner's mapping
  * @dirty: the log of what is written to it, or NULL
+ * @dirty_size: its bytes
  * @status: VIRTIO_CONFIG_S_*, without NEEDS_RESET
  * @suspended: between suspend and resume; no queue runs
  * @offered: features offered to the driver, bit n is feature n
@@ -131,6 +139,7 @@ struct vpin_follow {
  * @has_nice: its workers are as nice as @nice, not as the owner
  * @nice: -20 to 19
  * @owned: there is an owner
+ * @owner: the owner's process, for people
  * @nr_workers: length of @workers
  * @workers: each serves some of the queues; NULL until one of them runs
  * @hire: how there comes to be one
@@ -139,10 +148,14 @@ struct vpin_follow {
  * @backend: what serves it
  * @blocking: where its work is done that blocks
  * @debugfs: its directory
+ * @sysfs: what it is in sysfs
+ * @sysfs_vqs: its queues there
+ * @timed_since: since when its queues time their requests, in ns; 0 if they do not
  * @config_call_lock: guards @config_call
  * @config_call: signalled when config space or status changes by themselves
  * @needs_reset: a queue broke
- * @left: closed, and left to the module until it is drained
+ * @ending: closed
+ * @left: and left to the module until it is drained
  * @end_work: frees it then
  */
 struct vpin_dev {
@@ -153,6 +166,7 @@ struct vpin_dev {
 	struct vpin_mem mem;
 	struct vpin_follow follow;
 	struct vpin_dirty *dirty;
+	u64 dirty_size;
 	u8 status;
 	bool suspended;
 	u64 offered;
@@ -167,6 +181,7 @@ struct vpin_dev {
 	bool has_nice;
 	s8 nice;
 	bool owned;
+	struct pid *owner;
 	u16 nr_workers;
 	struct vpin_worker **workers;
 	struct vpin_hire hire;
@@ -175,10 +190,14 @@ struct vpin_dev {
 	struct file *backend;
 	struct vpin_blocking *blocking;
 	struct dentry *debugfs;
+	struct device *sysfs;
+	struct kobject *sysfs_vqs;
+	u64 timed_since;
 
 	spinlock_t config_call_lock;
 	struct eventfd_ctx *config_call;
 	bool needs_reset;
+	bool ending;
 	bool left;
 	struct work_struct end_work;
 };
@@ -224,6 +243,9 @@ void vpin_dev_signal_config(struct vpin_dev *dev);
 void vpin_dev_fail(struct vpin_dev *dev);
 
 int vpin_dev_map(struct vpin_dev *dev, u64 gpa, u64 size, u64 uaddr, u32 perm);
+int vpin_dev_unmap(struct vpin_dev *dev, u64 gpa, u64 size);
+int vpin_dev_map_begin(struct vpin_dev *dev);
+int vpin_dev_map_end(struct vpin_dev *dev);
 int vpin_dev_set_dirty(struct vpin_dev *dev, u64 uaddr, u64 size);
 int vpin_dev_use_dirty(struct vpin_dev *dev, struct vpin_dirty *dirty);
 int vpin_dev_resize(struct vpin_dev *dev);
@@ -240,6 +262,10 @@ void vpin_dev_behind(struct vpin_mem *mem);
 void vpin_dev_fresh(struct vpin_mem *mem);
 void vpin_dev_look_again(struct vpin_dev *dev);
 void vpin_dev_free(struct vpin_dev *dev, unsigned long until);
+int vpin_dev_sysfs_add(struct vpin_dev *dev);
+void vpin_dev_sysfs_del(struct vpin_dev *dev);
+struct vpin_vq *vpin_vq_of_kobj(struct kobject *kobj);
+void vpin_dev_set_timed(struct vpin_dev *dev, bool timed);
 void vpin_dev_debugfs_add(struct vpin_dev *dev);
 void vpin_dev_debugfs_del(struct vpin_dev *dev);
 

@@ -11,6 +11,8 @@ int vpin_worker_init(void);
 void vpin_worker_exit(void);
 int vpin_dev_end_init(void);
 void vpin_dev_end_exit(void);
+int vpin_dev_sysfs_init(void);
+void vpin_dev_sysfs_exit(void);
 void vpin_dev_debugfs_init(void);
 void vpin_dev_debugfs_exit(void);
 

@@ -15,6 +15,7 @@
 #ifndef _VPIN_MEM_H
 #define _VPIN_MEM_H
 
+#include <linux/atomic.h>
 #include <linux/compiler.h>
 #include <linux/list.h>
 #include <linux/minmax.h>
@@ -56,7 +57,10 @@ struct vpin_mem_ops {
  * @lock: guards all fields, and the marks of each pin
  * @marked: the tracks of pins that he changed
  * @mem: the address space; NULL once nobody follows any more
- * @ref: the address space, and each pin that is tracked
+ * @dev: number of the device that it is of, for traces
+ * @nr_pinned: pages that are pinned for the address space now
+ * @nr_repins: pages that were pinned again after he had taken them out
+ * @ref: the address space, and each pin of it
  */
 struct vpin_watch {
 	bool behind;
@@ -65,6 +69,9 @@ struct vpin_watch {
 	spinlock_t lock;
 	struct list_head marked;
 	struct vpin_mem *mem;
+	int dev;
+	atomic_long_t nr_pinned;
+	atomic_long_t nr_repins;
 	refcount_t ref;
 };
 
@@ -115,6 +122,18 @@ void vpin_mem_unfollow(struct vpin_mem *mem);
 static __always_inline bool vpin_watch_is_behind(const struct vpin_watch *watch)
 {
 	return READ_ONCE(watch->behind);
+}
+
+/* Bytes of guest memory that are pinned now, whoever still uses them. */
+static inline u64 vpin_mem_pinned(const struct vpin_mem *mem)
+{
+	return (u64)atomic_long_read(&mem->watch->nr_pinned) << PAGE_SHIFT;
+}
+
+/* Pages that were pinned again after the owner had taken them out. */
+static inline u64 vpin_mem_repins(const struct vpin_mem *mem)
+{
+	return atomic_long_read(&mem->watch->nr_repins);
 }
 
 struct vpin_snap *vpin_mem_snap(struct vpin_mem *mem);

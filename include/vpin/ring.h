@@ -99,9 +99,26 @@ void vpin_ring_set_memory(struct vpin_ring *ring, const struct vring_desc *desc,
 			  struct vring_avail *avail, struct vring_used *used);
 
 int vpin_ring_stage(struct vpin_ring *ring);
-bool vpin_ring_publish(struct vpin_ring *ring);
+bool vpin_ring_show(struct vpin_ring *ring);
 void vpin_ring_disable_kick(struct vpin_ring *ring);
 int vpin_ring_enable_kick(struct vpin_ring *ring);
+
+/* Whether something was pushed that the driver has not been shown. */
+static inline bool vpin_ring_has_news(const struct vpin_ring *ring)
+{
+	return ring->used_published != ring->used_idx;
+}
+
+/**
+ * vpin_ring_publish - shows the driver what was pushed, if something was
+ * @ring: the ring
+ *
+ * Return: whether the driver wants a signal.
+ */
+static inline bool vpin_ring_publish(struct vpin_ring *ring)
+{
+	return vpin_ring_has_news(ring) && vpin_ring_show(ring);
+}
 
 /* Whether the driver's index is not where we are: there is a chain, or rubbish. */
 static inline bool vpin_ring_is_ahead(const struct vpin_ring *ring)

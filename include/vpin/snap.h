@@ -40,6 +40,7 @@
 
 struct vpin_lost;
 struct vpin_track;
+struct vpin_watch;
 
 /**
  * struct vpin_pin - pinned user memory and where its pages are
@@ -52,6 +53,7 @@ struct vpin_track;
  * @chunks: of each chunk, the kernel address of its first byte if its pages are
  *	contiguous, else VPIN_CHUNK_ARRAY and the array of its pages' addresses,
  *	NULL for an absent one; a pin and its successors have it in common
+ * @watch: of the address space that it is of, with a reference; NULL if of none
  * @track: follows what its owner does; NULL if nobody does, and none is absent
  * @lost: what its readers may still use, and its successor's have not
  * @next: its successor, with a reference; NULL if it has none
@@ -67,6 +69,7 @@ struct vpin_pin {
 	unsigned long nr_pages;
 	unsigned long nr_chunks;
 	unsigned long *chunks;
+	struct vpin_watch *watch;
 	struct vpin_track *track;
 	struct vpin_lost *lost;
 	struct vpin_pin *next;

@@ -10,6 +10,7 @@
 #ifndef _VPIN_VQ_H
 #define _VPIN_VQ_H
 
+#include <linux/jump_label.h>
 #include <linux/llist.h>
 #include <linux/poll.h>
 #include <linux/wait.h>
@@ -20,7 +21,11 @@
 
 struct eventfd_ctx;
 struct file;
+struct kobject;
 struct vpin_dev;
+
+/* Buckets of a histogram of times: see vpin_vq_time(). */
+#define VPIN_VQ_TIMES	40
 
 /* Chains taken in one turn before other items of the worker get theirs. */
 #define VPIN_VQ_BUDGET	64
@@ -33,6 +38,7 @@ struct vpin_dev;
  * @wqh: the eventfd's wait queue
  * @wait: our entry in it
  * @table: finds @wqh
+ * @nr: kicks that came; who kicks holds the eventfd's lock
  */
 struct vpin_kick {
 	struct file *file;
@@ -41,6 +47,7 @@ struct vpin_kick {
 	wait_queue_head_t *wqh;
 	wait_queue_entry_t wait;
 	poll_table table;
+	u64 nr;
 };
 
 void vpin_kick_hook(struct vpin_kick *kick, struct vpin_worker *worker,
@@ -121,11 +128,12 @@ struct vpin_untold {
  * @avail_addr: GPA of the driver area
  * @used_addr: GPA of the device area
  * @busyloop_us: longest time of busy polling, in microseconds; 0 for none
- * @kick: how the driver's kicks arrive
  * @running: between start and stop
+ * @kick: how the driver's kicks arrive
  * @worker: serves the queue; its device's, and the same once it was started
  * @work: its item
  * @next_view: what becomes @view when memory has changed
+ * @sysfs: what it is in sysfs
  * @idle: woken when a draining queue has nothing in flight any more
  * @priv: the device type's own
  * @untold: what ended while there was no ring to tell it in, for @num of them;
@@ -158,11 +166,15 @@ struct vpin_untold {
  * @extents: VPIN_VQ_EXTENTS of them, once there was a log while the queue ran
  * @free_extents: those that are not in use
  * @nr_free_extents: how many
- * @nr_chains: chains taken
- * @nr_bad_chains: of them, malformed
+ * @nr_bad_chains: malformed chains taken
  * @nr_signals: signals sent to the driver
+ * @nr_suppressed: those that it did not want
  * @nr_runs: turns of the worker
- * @nr_polls: of them, those that busy polling found
+ * @nr_polls: how often it looked around for more to do
+ * @nr_poll_hits: and there was
+ * @taken_at: when the chain of each head was taken, in ns of ktime_get(), if that
+ *	was noted
+ * @times: how many took how long, likewise
  */
 struct vpin_vq {
 	/* Set-up: the device's lock. */
@@ -178,10 +190,11 @@ struct vpin_vq {
 	u64 avail_addr;
 	u64 used_addr;
 	u32 busyloop_us;
-	struct vpin_kick kick;
 	struct vpin_worker *worker;
+	struct vpin_kick kick;
 	struct vpin_work work;
 	struct vpin_view *next_view;
+	struct kobject *sysfs;
 	wait_queue_head_t idle;
 
 	/* Running: the worker's. */
@@ -213,12 +226,22 @@ struct vpin_vq {
 	struct vpin_extent *extents;
 	struct vpin_extent *free_extents;
 	unsigned int nr_free_extents;
-	u64 nr_chains;
+	/*
+	 * Only ever counted up, by who runs a turn: so a reader of 64 bits needs no
+	 * lock, and who counts, nothing but an addition.
+	 */
 	u64 nr_bad_chains;
 	u64 nr_signals;
+	u64 nr_suppressed;
 	u64 nr_runs;
 	u64 nr_polls;
+	u64 nr_poll_hits;
+	u64 *taken_at;
+	u64 times[VPIN_VQ_TIMES];
 };
+
+DECLARE_STATIC_KEY_FALSE(vpin_timed);
+
 
 /* For an ABI, with the device locked. */
 void vpin_vq_init(struct vpin_vq *vq, struct vpin_dev *dev, u16 index);
@@ -267,6 +290,8 @@ static inline unsigned int vpin_vq_offered(const struct vpin_vq *vq)
 /* Between the files of the virtqueue. */
 struct vpin_view *vpin_view_create(struct vpin_vq *vq, struct vpin_snap *snap);
 void vpin_view_put(struct vpin_view *view);
+void vpin_vq_note(struct vpin_vq *vq, u16 head);
+void vpin_vq_time(struct vpin_vq *vq, u16 head);
 bool vpin_vq_work(struct vpin_work *work);
 void vpin_vq_tell(struct vpin_vq *vq);
 void vpin_vq_dirty_free(struct vpin_vq *vq);

@@ -90,6 +90,7 @@ void vpin_worker_end(struct vpin_worker *worker);
 void vpin_worker_leave(struct vpin_worker *worker, unsigned long until);
 bool vpin_worker_was_killed(const struct vpin_worker *worker,
 			    unsigned long *at);
+pid_t vpin_worker_tid(const struct vpin_worker *worker);
 void vpin_worker_queue(struct vpin_worker *worker, struct vpin_work *work);
 void vpin_worker_call(struct vpin_worker *worker, void (*fn)(void *arg),
 		      void *arg);

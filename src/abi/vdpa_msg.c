@@ -27,11 +27,11 @@ static int vpin_vdpa_message(struct vpin_dev *dev,
 		return vpin_dev_map(dev, msg->iova, msg->size, msg->uaddr,
 				    msg->perm);
 	case VHOST_IOTLB_INVALIDATE:
-		return vpin_mem_unmap(&dev->mem, msg->iova, msg->size);
+		return vpin_dev_unmap(dev, msg->iova, msg->size);
 	case VHOST_IOTLB_BATCH_BEGIN:
-		return vpin_mem_batch_begin(&dev->mem);
+		return vpin_dev_map_begin(dev);
 	case VHOST_IOTLB_BATCH_END:
-		return vpin_mem_batch_end(&dev->mem);
+		return vpin_dev_map_end(dev);
 	default:
 		return -EINVAL;
 	}

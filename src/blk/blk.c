@@ -23,6 +23,12 @@ static int vpin_blk_attach(struct vpin_dev *dev, const struct vpin_attach *args,
 	blk = kzalloc(sizeof(*blk), GFP_KERNEL_ACCOUNT);
 	if (!blk)
 		return -ENOMEM;
+	blk->counts = kvcalloc(dev->nr_vqs, sizeof(*blk->counts),
+			       GFP_KERNEL_ACCOUNT);
+	if (!blk->counts) {
+		ret = -ENOMEM;
+		goto err;
+	}
 	blk->dev = dev;
 	blk->file = backend;
 	blk->mapping = backend->f_mapping;
@@ -51,6 +57,7 @@ static int vpin_blk_attach(struct vpin_dev *dev, const struct vpin_attach *args,
 	return 0;
 
 err:
+	kvfree(blk->counts);
 	kfree(blk);
 	return ret;
 }
@@ -60,6 +67,7 @@ static void vpin_blk_detach(struct vpin_dev *dev)
 	struct vpin_blk *blk = dev->priv;
 
 	vpin_blk_pool_empty(&blk->pool);
+	kvfree(blk->counts);
 	kfree(blk);
 }
 
@@ -71,7 +79,9 @@ static void vpin_blk_vq_refuse(struct vpin_vq *vq, u8 *last)
 
 const struct vpin_dev_type vpin_blk_type = {
 	.id = VIRTIO_ID_BLOCK,
-	.name = "virtio-blk",
+	.name = "blk",
+	.groups = vpin_blk_groups,
+	.vq_group = &vpin_blk_vq_group,
 	.attach = vpin_blk_attach,
 	.detach = vpin_blk_detach,
 	.config_write = vpin_blk_config_write,

@@ -58,6 +58,10 @@
 #define VPIN_BLK_BOUNCE_PAGES	16
 #define VPIN_BLK_BOUNCE_SIZE	(VPIN_BLK_BOUNCE_PAGES * PAGE_SIZE)
 
+/* Rows of what is counted: the types that there are, and one for all others. */
+#define VPIN_BLK_TYPES		16
+#define VPIN_BLK_RESULTS	(VIRTIO_BLK_S_UNSUPP + 1)
+
 struct vpin_blk_req;
 struct vpin_blk_backend;
 struct vpin_blk_bounce;
@@ -78,6 +82,26 @@ struct vpin_blk_pool {
 	struct vpin_blk_bounce *free;
 	struct list_head waiting;
 };
+
+/* What there was of a type of request, with one result. */
+struct vpin_blk_count {
+	u64 nr;
+	u64 bytes;	/* of data, or of ranges */
+};
+
+/**
+ * struct vpin_blk_counts - what a queue has done since the disk is there
+ * @by: requests by VIRTIO_BLK_S_* and VIRTIO_BLK_T_*: see vpin_blk_count()
+ * @bounced: parts that went through a bounce buffer
+ * @blocked: parts that were given to a thread that may block; from any context
+ *
+ * The worker's, but for the last; only ever counted up.
+ */
+struct vpin_blk_counts {
+	struct vpin_blk_count by[VPIN_BLK_RESULTS][VPIN_BLK_TYPES];
+	u64 bounced;
+	atomic64_t blocked;
+} ____cacheline_aligned_in_smp;
 
 /**
  * struct vpin_blk - a disk
@@ -100,6 +124,7 @@ struct vpin_blk_pool {
  * @align_mask: bits that address and length of a piece of data must not have
  *	for the backend to transfer it in place
  * @pool: bounce buffers for data that lies otherwise
+ * @counts: what each of its queues has done
  * @serial: the serial number
  * @config: config space
  */
@@ -122,6 +147,7 @@ struct vpin_blk {
 	u32 io_opt;
 	u32 align_mask;
 	struct vpin_blk_pool pool;
+	struct vpin_blk_counts *counts;
 	u8 serial[VPIN_SERIAL_LEN];
 	union {
 		struct virtio_blk_config config;
@@ -263,6 +289,7 @@ struct vpin_blk_build {
  * struct vpin_blk_queue - what a running queue has
  * @free: requests that are not in flight
  * @free_longs: long parts that are not in use
+ * @counts: what it has done, the disk's
  * @left: bytes that may still be started in this turn; may be overdrawn by one
  *	part
  * @build: the request that has not been cut into parts to its end
@@ -281,6 +308,7 @@ struct vpin_blk_build {
 struct vpin_blk_queue {
 	struct vpin_blk_req *free;
 	struct vpin_blk_part *free_longs;
+	struct vpin_blk_counts *counts;
 	long left;
 	struct vpin_blk_build build;
 	struct vpin_blk_part *kept;
@@ -356,6 +384,10 @@ void vpin_blk_config_features_ok(struct vpin_dev *dev);
 void vpin_blk_config_reset(struct vpin_dev *dev);
 bool vpin_blk_is_writeback(const struct vpin_dev *dev);
 
+/* sysfs.c */
+extern const struct attribute_group *vpin_blk_groups[];
+extern const struct attribute_group vpin_blk_vq_group;
+
 /* request.c */
 bool vpin_blk_parse(struct vpin_blk_req *req, const struct vpin_dev *dev,
 		    const struct vpin_chain *chain, struct vpin_cursor *out,
@@ -364,6 +396,8 @@ bool vpin_blk_start(struct vpin_blk_req *req, struct vpin_vq *vq, u16 head);
 
 /* part.c */
 bool vpin_blk_build(struct vpin_vq *vq, struct vpin_blk_build *build);
+void vpin_blk_part_block(struct vpin_blk_req *req, struct vpin_blk_part *part,
+			 void (*fn)(struct vpin_blocking_item *));
 void vpin_blk_part_end_other(struct vpin_blk_req *req,
 			     struct vpin_blk_part *part);
 void vpin_blk_part_refused(struct vpin_blk_req *req,
@@ -429,13 +463,18 @@ static inline struct vpin_blk_req *vpin_blk_part_req(struct vpin_blk_part *part)
 	return container_of(part, struct vpin_blk_long, part)->req;
 }
 
-/* The part goes on in @fn, where it may block.  Context: any. */
-static inline void vpin_blk_part_block(struct vpin_blk_req *req,
-				       struct vpin_blk_part *part,
-				       void (*fn)(struct vpin_blocking_item *))
+/*
+ * A request was answered.  What it asked for chooses where that is counted, and how
+ * it ended: nothing is compared.  @type is less than VPIN_BLK_TYPES.  Context: the
+ * worker.
+ */
+static inline void vpin_blk_count(struct vpin_blk_counts *counts, u32 type,
+				  u8 result, u64 bytes)
 {
-	part->item.fn = fn;
-	vpin_blocking_queue(req->disk->dev->blocking, &part->item);
+	struct vpin_blk_count *count = &counts->by[result][type];
+
+	count->nr++;
+	count->bytes += bytes;
 }
 
 static inline void vpin_blk_req_get(struct vpin_blk_req *req)

@@ -8,6 +8,7 @@
  * nothing else meanwhile, and waits for its turn if all are in use.
  */
 #include <linux/slab.h>
+#include <vpin/trace.h>
 #include "blk.h"
 
 /**
@@ -150,7 +151,8 @@ static bool vpin_blk_bounce_copy(struct vpin_blk_bounce *bounce,
 	return true;
 }
 
-static void vpin_blk_bounce_submit(struct vpin_blk_bounce *bounce,
+static void vpin_blk_bounce_submit(struct vpin_blk_queue *queue,
+				   struct vpin_blk_bounce *bounce,
 				   struct vpin_blk_build *build, u32 len)
 {
 	struct vpin_blk_req *req = build->req;
@@ -170,6 +172,8 @@ static void vpin_blk_bounce_submit(struct vpin_blk_bounce *bounce,
 	bounce->io.part.len = len;
 	bounce->io.part.pos = build->pos;
 	build->busy = true;
+	queue->counts->bounced++;
+	trace_vpin_blk_bounce(queue->vq, req->req.head, build->pos, len);
 	req->disk->backend->submit(req, &bounce->io.part);
 }
 
@@ -226,7 +230,7 @@ bool vpin_blk_bounce(struct vpin_vq *vq, struct vpin_blk_build *build)
 		if (!vpin_blk_is_write(req) ||
 		    vpin_blk_bounce_copy(bounce, &build->data, len)) {
 			build->waits = true;
-			vpin_blk_bounce_submit(bounce, build, len);
+			vpin_blk_bounce_submit(queue, bounce, build, len);
 			return false;
 		}
 		vpin_blk_fail(req, VIRTIO_BLK_S_IOERR);

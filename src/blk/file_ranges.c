@@ -123,5 +123,7 @@ void vpin_blk_file_ranges(struct vpin_blocking_item *item)
 void vpin_blk_file_flush(struct vpin_blk_req *req)
 {
 	vpin_blk_file_begin(req, &req->part);
+	req->part.pos = 0;
+	req->part.len = 0;
 	vpin_blk_part_block(req, &req->part, vpin_blk_file_sync);
 }

@@ -2,6 +2,7 @@
 /*
  * Cutting a request's data into parts.
  */
+#include <vpin/trace.h>
 #include "blk.h"
 
 /* Steps back over the @len bytes of the piece that was stepped over last. */
@@ -199,6 +200,18 @@ bool vpin_blk_build(struct vpin_vq *vq, struct vpin_blk_build *build)
 	}
 	vpin_blk_req_put(req);
 	return true;
+}
+
+/* The part goes on in @fn, where it may block.  Context: any. */
+void vpin_blk_part_block(struct vpin_blk_req *req, struct vpin_blk_part *part,
+			 void (*fn)(struct vpin_blocking_item *))
+{
+	const struct vpin_vq *vq = req->req.vq;
+
+	atomic64_inc(&req->disk->counts[vq->index].blocked);
+	trace_vpin_blk_block(vq, req->req.head, part->pos, part->len);
+	part->item.fn = fn;
+	vpin_blocking_queue(req->disk->dev->blocking, &part->item);
 }
 
 /* A part ended that is not its request's own.  Context: any. */

@@ -6,6 +6,7 @@
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
 #include <linux/writeback.h>
+#include <vpin/trace.h>
 #include "blk.h"
 
 /*
@@ -70,6 +71,7 @@ int vpin_blk_vq_start(struct vpin_vq *vq)
 	if (!queue)
 		return -ENOMEM;
 	queue->vq = vq;
+	queue->counts = &blk->counts[vq->index];
 	queue->nr_longs = clamp(vq->num / VPIN_BLK_LONG_ENTRIES,
 				VPIN_BLK_LONG_MIN, VPIN_BLK_LONG_MAX);
 	queue->reqs = vpin_blk_alloc(array_size(vq->num, sizeof(*queue->reqs)));
@@ -274,14 +276,37 @@ unsigned int vpin_blk_vq_run(struct vpin_vq *vq, unsigned int budget)
 	return nr;
 }
 
+/*
+ * The rest of an end, where there is more to it: last, so that in most cases nothing
+ * need be kept for what comes after a call.
+ */
+static noinline bool vpin_blk_vq_end_more(struct vpin_vq *vq,
+					  const struct vpin_blk_req *req)
+{
+	struct vpin_blk_queue *queue = vq->priv;
+	unsigned int i;
+
+	/* Of these no data is the length. */
+	for (i = 0; i < req->nr_ranges; i++)
+		queue->counts->by[req->result][req->type].bytes +=
+			(u64)req->ranges[i].nr << SECTOR_SHIFT;
+	trace_vpin_blk_done(vq, req->req.head, req->type, req->sector,
+			    req->result);
+	return true;
+}
+
 bool vpin_blk_vq_end(struct vpin_vq *vq, struct vpin_req *vreq)
 {
 	struct vpin_blk_req *req = container_of(vreq, struct vpin_blk_req, req);
+	struct vpin_blk_queue *queue = vq->priv;
 
+	vpin_blk_count(queue->counts, req->type, req->result, req->len);
 	*req->status = req->result;
 	vreq->len = 1;
 	if (req->type == VIRTIO_BLK_T_IN && req->result == VIRTIO_BLK_S_OK)
 		vreq->len += req->len;
-	vpin_blk_put_req(vq->priv, req);
+	vpin_blk_put_req(queue, req);
+	if (unlikely(req->nr_ranges) || trace_vpin_blk_done_enabled())
+		return vpin_blk_vq_end_more(vq, req);
 	return true;
 }

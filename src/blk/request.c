@@ -7,6 +7,7 @@
  * byte of status.  Where descriptors begin and end means nothing.
  */
 #include <linux/blkdev.h>
+#include <vpin/trace.h>
 #include "blk.h"
 
 /* Whether [sector, sector + nr) is on the disk, in whole blocks. */
@@ -128,6 +129,7 @@ bool vpin_blk_parse(struct vpin_blk_req *req, const struct vpin_dev *dev,
 
 	req->disk = dev->priv;
 	req->type = U32_MAX;
+	req->sector = 0;
 	req->len = 0;
 	req->nr_ranges = 0;
 	req->stable = false;
@@ -168,6 +170,7 @@ static void vpin_blk_submit(struct vpin_blk_req *req, struct vpin_vq *vq,
 {
 	const struct vpin_blk_backend *backend = req->disk->backend;
 
+	trace_vpin_blk_start(vq, req->req.head, req->type, req->sector, req->len);
 	switch (req->type) {
 	case VIRTIO_BLK_T_IN:
 		vpin_blk_transfer(req, vq, in);
@@ -186,9 +189,26 @@ static void vpin_blk_submit(struct vpin_blk_req *req, struct vpin_vq *vq,
 	case VIRTIO_BLK_T_DISCARD:
 	case VIRTIO_BLK_T_WRITE_ZEROES:
 		req->stable = !vpin_blk_is_writeback(vq->dev);
+		req->part.pos = 0;
+		req->part.len = 0;
 		vpin_blk_part_block(req, &req->part, backend->ranges);
 		break;
 	}
+}
+
+/* Answers a request that never got in flight. */
+static noinline void vpin_blk_answer(const struct vpin_blk_req *req,
+				     struct vpin_vq *vq, u16 head, u32 len)
+{
+	const struct vpin_blk_queue *queue = vq->priv;
+
+	if (req->result != VIRTIO_BLK_S_OK)
+		trace_vpin_blk_refuse(vq, head, req->type, req->sector,
+				      req->result);
+	vpin_blk_count(queue->counts, min(req->type, VPIN_BLK_TYPES - 1U),
+		       req->result, 0);
+	*req->status = req->result;
+	vpin_vq_return(vq, head, len);
 }
 
 /**
@@ -226,7 +246,6 @@ bool vpin_blk_start(struct vpin_blk_req *req, struct vpin_vq *vq, u16 head)
 		return true;
 	}
 
-	*req->status = req->result;
-	vpin_vq_return(vq, head, len);
+	vpin_blk_answer(req, vq, head, len);
 	return false;
 }

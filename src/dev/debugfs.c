@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * debugfs: vhost_pin/<device>/state, what a device is doing, and
- * vhost_pin/<device>/descriptors, the descriptor areas of its running queues.
+ * debugfs, for who looks for a fault of ours: vhost_pin/<device>/state, how it was
+ * set up, and vhost_pin/<device>/descriptors, the descriptor areas of its running
+ * queues.  What others need to know is in sysfs.
  */
 #include <linux/debugfs.h>
 #include <linux/seq_file.h>
@@ -18,32 +19,24 @@ static void vpin_debugfs_show_vq(struct seq_file *m, const struct vpin_vq *vq)
 		   vq->view ? ", running" : ", waiting for its memory",
 		   vq->num, vq->base, vq->desc_addr, vq->avail_addr,
 		   vq->used_addr);
-	seq_printf(m, "  chains %llu, malformed %llu, signals %llu, turns %llu, polled %llu, in flight %u\n",
-		   vq->nr_chains, vq->nr_bad_chains, vq->nr_signals,
-		   vq->nr_runs, vq->nr_polls, READ_ONCE(vq->inflight));
 }
 
 static int vpin_debugfs_state_show(struct seq_file *m, void *unused)
 {
 	struct vpin_dev *dev = m->private;
 	struct vpin_snap *snap;
-	u64 pages = 0;
 	u32 i;
 
 	/* Whoever has it may wait for a backend. */
 	if (mutex_lock_killable(&dev->lock))
 		return -EINTR;
-	seq_printf(m, "type %s, status %#x%s, features %#llx of %#llx\n",
+	seq_printf(m, "type virtio-%s, status %#x%s, features %#llx of %#llx\n",
 		   dev->type->name, vpin_dev_get_status(dev),
 		   dev->suspended ? " (suspended)" : "", dev->features,
 		   dev->offered);
 	snap = vpin_mem_snap(&dev->mem);
-	for (i = 0; i < snap->nr; i++) {
-		if (snap->ranges[i].pin)
-			pages += vpin_pin_nr_pinned(snap->ranges[i].pin);
-	}
-	seq_printf(m, "memory: %u ranges, %u failed, %llu pages pinned\n",
-		   snap->nr, snap->nr_failed, pages);
+	seq_printf(m, "memory: %u ranges, %u failed\n", snap->nr,
+		   snap->nr_failed);
 	vpin_snap_put(snap);
 	if (dev->dirty)
 		seq_printf(m, "dirty log: %llu bytes%s\n", dev->dirty->size,

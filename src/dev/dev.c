@@ -16,6 +16,7 @@
 #include <vpin/blocking.h>
 #include <vpin/compat.h>
 #include <vpin/dev.h>
+#include <vpin/trace.h>
 
 static DEFINE_IDA(vpin_dev_ids);
 
@@ -107,6 +108,7 @@ struct vpin_dev *vpin_dev_create(const struct vpin_dev_type *type,
 	if (ret)
 		goto err_follow;
 	dev->mem.ops = &vpin_dev_mem_ops;
+	dev->mem.watch->dev = dev->id;
 	dev->blocking = vpin_blocking_create(backend->f_cred);
 	ret = PTR_ERR_OR_ZERO(dev->blocking);
 	if (ret)
@@ -115,9 +117,14 @@ struct vpin_dev *vpin_dev_create(const struct vpin_dev_type *type,
 	ret = type->attach(dev, args, backend);
 	if (ret)
 		goto err_blocking;
+	ret = vpin_dev_sysfs_add(dev);
+	if (ret)
+		goto err_type;
 	vpin_dev_debugfs_add(dev);
 	return dev;
 
+err_type:
+	type->detach(dev);
 err_blocking:
 	/* Not the last reference: the caller has his. */
 	fput(dev->backend);
@@ -146,9 +153,9 @@ static void vpin_dev_forget(struct vpin_dev *dev)
 	lockdep_assert_held(&dev->lock);
 	for (i = 0; i < dev->nr_vqs; i++)
 		vpin_vq_forget(&dev->vqs[i]);
-	dev->status = 0;
-	dev->suspended = false;
-	dev->features = 0;
+	WRITE_ONCE(dev->status, 0);
+	WRITE_ONCE(dev->suspended, false);
+	WRITE_ONCE(dev->features, 0);
 	WRITE_ONCE(dev->needs_reset, false);
 	if (dev->type->reset)
 		dev->type->reset(dev);
@@ -179,6 +186,7 @@ void vpin_dev_free(struct vpin_dev *dev, unsigned long until)
 
 	/* 1. No one looks at it any more. */
 	vpin_dev_debugfs_del(dev);
+	vpin_dev_sysfs_del(dev);
 	/* 2. Nothing runs. */
 	mutex_lock(&dev->lock);
 	for (i = 0; i < dev->nr_vqs; i++)
@@ -221,15 +229,15 @@ int vpin_dev_set_features(struct vpin_dev *dev, u64 features)
 	if (dev->status & VIRTIO_CONFIG_S_FEATURES_OK &&
 	    features != dev->features)
 		return -EBUSY;
-	dev->features = features;
+	WRITE_ONCE(dev->features, features);
 	return 0;
 }
 
+/* Without the lock it is of some time ago. */
 u8 vpin_dev_get_status(struct vpin_dev *dev)
 {
-	lockdep_assert_held(&dev->lock);
-	return dev->status | (READ_ONCE(dev->needs_reset) ?
-			      VIRTIO_CONFIG_S_NEEDS_RESET : 0);
+	return READ_ONCE(dev->status) | (READ_ONCE(dev->needs_reset) ?
+					 VIRTIO_CONFIG_S_NEEDS_RESET : 0);
 }
 
 static int vpin_dev_start(struct vpin_dev *dev)
@@ -280,7 +288,7 @@ int vpin_dev_set_status(struct vpin_dev *dev, u8 status)
 		if (ret)
 			return ret;
 	}
-	dev->status = status;
+	WRITE_ONCE(dev->status, status);
 	return 0;
 }
 
@@ -301,7 +309,7 @@ int vpin_dev_suspend(struct vpin_dev *dev)
 		return 0;
 	ret = vpin_vq_stop(dev->vqs, dev->nr_vqs);
 	if (!ret)
-		dev->suspended = true;
+		WRITE_ONCE(dev->suspended, true);
 	return ret;
 }
 
@@ -320,7 +328,7 @@ int vpin_dev_resume(struct vpin_dev *dev)
 		return 0;
 	ret = vpin_dev_start(dev);
 	if (!ret)
-		dev->suspended = false;
+		WRITE_ONCE(dev->suspended, false);
 	return ret;
 }
 
@@ -364,11 +372,39 @@ int vpin_dev_map(struct vpin_dev *dev, u64 gpa, u64 size, u64 uaddr, u32 perm)
 {
 	int ret = vpin_mem_map(&dev->mem, gpa, size, uaddr, perm);
 
+	trace_vpin_map(dev->id, gpa, size, uaddr, perm, ret);
 	if (ret) {
 		vpin_dev_notice(dev, "cannot map %#llx bytes at %#llx (%d)%s\n",
 				size, gpa, ret,
 				ret == -ENOMEM ? ": is RLIMIT_MEMLOCK large enough?" : "");
 	}
+	return ret;
+}
+
+/* vpin_mem_unmap() for a device whose queues may run. */
+int vpin_dev_unmap(struct vpin_dev *dev, u64 gpa, u64 size)
+{
+	int ret = vpin_mem_unmap(&dev->mem, gpa, size);
+
+	trace_vpin_unmap(dev->id, gpa, size, ret);
+	return ret;
+}
+
+/* vpin_mem_batch_begin() for a device whose queues may run. */
+int vpin_dev_map_begin(struct vpin_dev *dev)
+{
+	int ret = vpin_mem_batch_begin(&dev->mem);
+
+	trace_vpin_batch(dev->id, true, ret);
+	return ret;
+}
+
+/* vpin_mem_batch_end() for a device whose queues may run. */
+int vpin_dev_map_end(struct vpin_dev *dev)
+{
+	int ret = vpin_mem_batch_end(&dev->mem);
+
+	trace_vpin_batch(dev->id, false, ret);
 	return ret;
 }
 

@@ -42,6 +42,7 @@ int vpin_dev_use_dirty(struct vpin_dev *dev, struct vpin_dirty *dirty)
 	if (ret)
 		return ret;
 	dev->dirty = dirty;
+	WRITE_ONCE(dev->dirty_size, dirty ? dirty->size : 0);
 	for (i = 0; i < dev->nr_vqs; i++) {
 		vpin_vq_dirty_set(&dev->vqs[i], dirty);
 		if (begin)

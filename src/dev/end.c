@@ -134,8 +134,10 @@ static bool vpin_dev_drain(struct vpin_dev *dev, unsigned long end)
 void vpin_dev_destroy(struct vpin_dev *dev)
 {
 	unsigned long end = vpin_dev_drain_end(dev);
-	bool drained = vpin_dev_drain(dev, end);
+	bool drained;
 
+	WRITE_ONCE(dev->ending, true);
+	drained = vpin_dev_drain(dev, end);
 	vpin_dev_stop_follow(dev);
 	if (drained)
 		vpin_dev_free(dev, end);

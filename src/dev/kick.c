@@ -6,14 +6,26 @@
  */
 #include <linux/eventfd.h>
 #include <linux/file.h>
+#include <vpin/trace.h>
 #include <vpin/vq.h>
+
+static noinline void vpin_kick_trace(struct vpin_kick *kick)
+{
+	trace_vpin_kick(container_of(kick, struct vpin_vq, kick));
+	vpin_worker_queue(kick->worker, kick->work);
+}
 
 static int vpin_kick_wake(wait_queue_entry_t *wait, unsigned int mode, int sync,
 			  void *key)
 {
 	struct vpin_kick *kick = container_of(wait, struct vpin_kick, wait);
 
-	if (key_to_poll(key) & EPOLLIN)
+	if (!(key_to_poll(key) & EPOLLIN))
+		return 0;
+	kick->nr++;
+	if (trace_vpin_kick_enabled())
+		vpin_kick_trace(kick);
+	else
 		vpin_worker_queue(kick->worker, kick->work);
 	return 0;
 }

@@ -11,6 +11,7 @@
 #include <linux/completion.h>
 #include <linux/err.h>
 #include <linux/jiffies.h>
+#include <linux/pid.h>
 #include <linux/slab.h>
 #include <vpin/blocking.h>
 #include <vpin/dev.h>
@@ -30,7 +31,8 @@ static int vpin_dev_start_worker(struct vpin_dev *dev, unsigned int i)
 				PTR_ERR(worker));
 		return PTR_ERR(worker);
 	}
-	dev->workers[i] = worker;
+	/* For who looks without the lock. */
+	smp_store_release(&dev->workers[i], worker);
 	return 0;
 }
 
@@ -103,6 +105,8 @@ int vpin_dev_set_owner(struct vpin_dev *dev)
 	ret = vpin_dev_start_worker(dev, 0);
 	if (ret)
 		return ret;
+	/* Whoever sees the owner sees that it is held. */
+	smp_store_release(&dev->owner, get_pid(task_tgid(current)));
 	dev->owned = true;
 	vpin_blocking_bind(dev->blocking, current->group_leader);
 	return vpin_mem_bind(&dev->mem);
@@ -127,6 +131,7 @@ void vpin_dev_fini_owner(struct vpin_dev *dev)
 			vpin_worker_leave(dev->workers[i], until);
 	}
 	kfree(dev->workers);
+	put_pid(dev->owner);
 }
 
 /* Return: 0 or -ENOMEM. */

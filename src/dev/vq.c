@@ -68,6 +68,8 @@ static void vpin_vq_free(struct vpin_vq *vq)
 	}
 	kvfree(vq->chain.bufs);
 	vq->chain.bufs = NULL;
+	kvfree(vq->taken_at);
+	vq->taken_at = NULL;
 	vpin_vq_dirty_free(vq);
 }
 
@@ -80,7 +82,9 @@ static int vpin_vq_alloc(struct vpin_vq *vq)
 	if (!vq->untold)
 		vq->untold = kvmalloc_array(vq->num, sizeof(*vq->untold),
 					    GFP_KERNEL_ACCOUNT);
-	if (vq->chain.bufs && vq->untold &&
+	vq->taken_at = kvcalloc(vq->num, sizeof(*vq->taken_at),
+				GFP_KERNEL_ACCOUNT);
+	if (vq->chain.bufs && vq->untold && vq->taken_at &&
 	    !(vq->dev->dirty && vpin_vq_dirty_alloc(vq)))
 		return 0;
 	vpin_vq_free(vq);
@@ -105,7 +109,7 @@ static void vpin_vq_begin_running(void *arg)
 {
 	struct vpin_vq *vq = arg;
 
-	vq->running = true;
+	WRITE_ONCE(vq->running, true);
 }
 
 /* From @change on, which lets it, its worker serves a queue: kicked or not. */
@@ -282,7 +286,7 @@ static void vpin_vq_end_running(void *arg)
 	vpin_vq_tell(vq);
 	if (vq->dirty)
 		vpin_vq_dirty_ring(vq);
-	vq->running = false;
+	WRITE_ONCE(vq->running, false);
 	vq->dirty = NULL;
 	vq->base = vq->ring.last_avail;
 	vpin_view_put(vq->view);
@@ -328,12 +332,12 @@ int vpin_vq_stop(struct vpin_vq *vqs, unsigned int nr)
 void vpin_vq_forget(struct vpin_vq *vq)
 {
 	lockdep_assert_held(&vq->dev->lock);
-	vq->num = 0;
+	WRITE_ONCE(vq->num, 0);
 	vq->base = 0;
 	vq->nr_untold = 0;
 	vq->addr_set = false;
-	vq->enabled = false;
-	vq->broken = false;
+	WRITE_ONCE(vq->enabled, false);
+	WRITE_ONCE(vq->broken, false);
 	vpin_vq_free(vq);
 }
 
@@ -408,13 +412,13 @@ int vpin_vq_enable(struct vpin_vq *vq, bool enable)
 	if (!enable) {
 		ret = vpin_vq_stop(vq, 1);
 		if (!ret)
-			vq->enabled = false;
+			WRITE_ONCE(vq->enabled, false);
 		return ret;
 	}
-	vq->enabled = true;
+	WRITE_ONCE(vq->enabled, true);
 	if (vpin_dev_is_running(dev))
 		ret = vpin_vq_start(vq);
 	if (ret)
-		vq->enabled = false;
+		WRITE_ONCE(vq->enabled, false);
 	return ret;
 }

@@ -47,11 +47,12 @@ bool vpin_vq_poll(struct vpin_vq *vq)
 	u64 max = vpin_vq_poll_max(vq);
 	u64 now, until;
 
+	vq->nr_polls++;
 	now = ktime_get_ns();
 	until = now + min(max, vq->poll_ns);
 	while (now < until && !vpin_worker_is_wanted(vq->worker)) {
 		if (vpin_ring_is_ahead(&vq->ring) || !llist_empty(&vq->done)) {
-			vq->nr_polls++;
+			vq->nr_poll_hits++;
 			return true;
 		}
 		cpu_relax();

@@ -10,6 +10,7 @@
 #include <uapi/linux/virtio_ring.h>
 #include <vpin/compat.h>
 #include <vpin/dev.h>
+#include <vpin/trace.h>
 
 /**
  * vpin_vq_break - latches a queue whose ring makes no sense
@@ -18,7 +19,8 @@
  */
 void vpin_vq_break(struct vpin_vq *vq, const char *why)
 {
-	vq->broken = true;
+	WRITE_ONCE(vq->broken, true);
+	trace_vpin_broken(vq, why);
 	vpin_dev_notice(vq->dev, "queue %u is broken: %s; waiting for a reset\n",
 			vq->index, why);
 	if (vq->err)
@@ -41,6 +43,15 @@ void vpin_vq_give_up(struct vpin_vq *vq, const char *why)
 	vpin_vq_break(vq, why);
 }
 
+/* Gives a chain back: the driver sees it when it is told. */
+static __always_inline void vpin_vq_push(struct vpin_vq *vq, u16 head, u32 len)
+{
+	vpin_ring_push(&vq->ring, head, len);
+	trace_vpin_return(vq, head, len);
+	if (static_branch_unlikely(&vpin_timed))
+		vpin_vq_time(vq, head);
+}
+
 /*
  * Gives back a chain that cannot be walked.  Who looks at more than the used
  * length finds the type's refusal in its last byte.
@@ -52,7 +63,7 @@ static noinline void vpin_vq_refuse(struct vpin_vq *vq, u16 head)
 	u64 gpa;
 
 	if (!type->vq_refuse) {
-		vpin_ring_push(&vq->ring, head, 0);
+		vpin_vq_push(vq, head, 0);
 		return;
 	}
 	last = vpin_chain_salvage(&vq->table, head, &gpa);
@@ -63,7 +74,7 @@ static noinline void vpin_vq_refuse(struct vpin_vq *vq, u16 head)
 	type->vq_refuse(vq, last);
 	if (unlikely(vq->dirty))
 		vpin_vq_dirty_mark(vq, gpa, 1);
-	vpin_ring_push(&vq->ring, head, 1);
+	vpin_vq_push(vq, head, 1);
 }
 
 /*
@@ -111,13 +122,17 @@ int vpin_vq_take(struct vpin_vq *vq, u16 *head)
 		return 0;
 	}
 
-	vq->nr_chains++;
+	if (static_branch_unlikely(&vpin_timed))
+		vpin_vq_note(vq, *head);
 	ret = vpin_chain_walk(&vq->chain, &vq->table, &vq->hint, *head,
 			      indirect);
-	if (likely(!ret))
+	if (likely(!ret)) {
+		trace_vpin_take(vq, *head);
 		return 1;
+	}
 
 	vq->nr_bad_chains++;
+	trace_vpin_malformed(vq, *head, ret);
 	vpin_dev_notice(vq->dev, "queue %u: chain at %u is malformed (%d)\n",
 			vq->index, *head, ret);
 	vpin_vq_refuse(vq, *head);
@@ -134,7 +149,7 @@ void vpin_vq_return(struct vpin_vq *vq, u16 head, u32 len)
 {
 	if (unlikely(vq->dirty))
 		vpin_vq_dirty_chain(vq);
-	vpin_ring_push(&vq->ring, head, len);
+	vpin_vq_push(vq, head, len);
 }
 
 /**
@@ -172,6 +187,7 @@ void vpin_vq_complete(struct vpin_req *req)
 {
 	struct vpin_vq *vq = req->vq;
 
+	trace_vpin_end(req);
 	if (vpin_vq_in_turn(vq)) {
 		req->node.next = NULL;
 		*vq->done_end = &req->node;
@@ -235,7 +251,7 @@ static void vpin_vq_reap_list(struct vpin_vq *vq, struct llist_node *done)
 		if (unlikely(req->writes))
 			vpin_vq_dirty_end(vq, req);
 		if (likely(vq->view))
-			vpin_ring_push(&vq->ring, head, req->len);
+			vpin_vq_push(vq, head, req->len);
 		else
 			vq->untold[vq->nr_untold++] = (struct vpin_untold) {
 				.head = head,
@@ -329,13 +345,25 @@ static bool vpin_vq_rest(struct vpin_vq *vq)
 	return ret > 0;
 }
 
-/* Shows the driver what was pushed, and signals it if it wants that. */
-void vpin_vq_tell(struct vpin_vq *vq)
+static noinline void vpin_vq_tell_news(struct vpin_vq *vq)
 {
-	if (vq->view && vpin_ring_publish(&vq->ring) && vq->call) {
+	if (!vpin_ring_show(&vq->ring)) {
+		vq->nr_suppressed++;
+		trace_vpin_tell(vq, false);
+		return;
+	}
+	trace_vpin_tell(vq, true);
+	if (vq->call) {
 		vq->nr_signals++;
 		vpin_eventfd_signal(vq->call);
 	}
+}
+
+/* Shows the driver what was pushed, and signals it if it wants that. */
+void vpin_vq_tell(struct vpin_vq *vq)
+{
+	if (vq->view && vpin_ring_has_news(&vq->ring))
+		vpin_vq_tell_news(vq);
 }
 
 static bool vpin_vq_turn(struct vpin_vq *vq)

@@ -63,7 +63,7 @@ int vpin_vq_set_num(struct vpin_vq *vq, u32 num)
 	if (num == vq->num)
 		return 0;
 	vpin_vq_drop_untold(vq);
-	vq->num = num;
+	WRITE_ONCE(vq->num, num);
 	return 0;
 }
 

@@ -69,6 +69,7 @@ void vpin_pin_unpin_lost(struct vpin_pin *pin)
 		unpin_user_pages_dirty_lock(lost->pages, lost->nr,
 					    pin->writable);
 		atomic_long_sub(lost->nr, &pin->track->nr_lost);
+		atomic_long_sub(lost->nr, &pin->watch->nr_pinned);
 		atomic64_sub(lost->nr, &pin->mm->pinned_vm);
 		kvfree(lost);
 		cond_resched();

@@ -157,7 +157,8 @@ struct vpin_pin *vpin_pin_create(struct mm_struct *mm, u64 uaddr, u64 size,
 	if (ret)
 		goto err_pin;
 	if (watch) {
-		ret = vpin_track_start(pin, uaddr, watch);
+		pin->watch = watch;
+		ret = vpin_track_start(pin, uaddr);
 		if (ret)
 			goto err_charge;
 	}
@@ -165,6 +166,10 @@ struct vpin_pin *vpin_pin_create(struct mm_struct *mm, u64 uaddr, u64 size,
 	if (ret)
 		goto err_track;
 	mmgrab(mm);
+	if (watch) {
+		refcount_inc(&watch->ref);
+		atomic_long_add(nr, &watch->nr_pinned);
+	}
 	return pin;
 
 err_track:
@@ -180,9 +185,15 @@ err_pin:
 /* The last pin of its piece has no reader any more. */
 static void vpin_pin_end(struct vpin_pin *pin)
 {
+	unsigned long nr_pinned = vpin_pin_nr_pinned(pin);
+
 	if (pin->track)
 		vpin_track_end(pin->track);
 	vpin_pin_unpin(pin, pin->nr_pages, pin->writable);
+	if (pin->watch) {
+		atomic_long_sub(nr_pinned, &pin->watch->nr_pinned);
+		vpin_watch_put(pin->watch);
+	}
 	vpin_pin_uncharge(pin->mm, pin->nr_pages);
 	mmdrop(pin->mm);
 	vpin_pin_free(pin);

@@ -18,6 +18,7 @@
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <vpin/compat.h>
+#include <vpin/trace.h>
 #include "track.h"
 
 /* Pages that are pinned at a time when they are accessed. */
@@ -120,14 +121,13 @@ static const struct mmu_interval_notifier_ops vpin_track_ops = {
 /**
  * vpin_track_start - follows the owner of a pin that has no page yet
  * @pin: the pin
- * @uaddr: where it is
- * @watch: who wants to know
+ * @uaddr: where it is; who wants to know is the pin's watch
  *
  * What changes from now on is marked.
  *
  * Return: 0; -ENOMEM.
  */
-int vpin_track_start(struct vpin_pin *pin, u64 uaddr, struct vpin_watch *watch)
+int vpin_track_start(struct vpin_pin *pin, u64 uaddr)
 {
 	struct vpin_track *track;
 	int ret;
@@ -138,7 +138,7 @@ int vpin_track_start(struct vpin_pin *pin, u64 uaddr, struct vpin_watch *watch)
 	if (!track)
 		return -ENOMEM;
 	uaddr &= PAGE_MASK;
-	track->watch = watch;
+	track->watch = pin->watch;
 	track->newest = pin;
 	track->base = uaddr - ((unsigned long)pin->skip << PAGE_SHIFT);
 	INIT_LIST_HEAD(&track->node);
@@ -150,7 +150,6 @@ int vpin_track_start(struct vpin_pin *pin, u64 uaddr, struct vpin_watch *watch)
 		kvfree(track);
 		return ret;
 	}
-	refcount_inc(&watch->ref);
 	/* Changes that are under way are not told: until they have happened. */
 	mmu_interval_read_begin(&track->notifier);
 	pin->track = track;
@@ -167,7 +166,6 @@ void vpin_track_end(struct vpin_track *track)
 	spin_lock(&watch->lock);
 	list_del(&track->node);
 	spin_unlock(&watch->lock);
-	vpin_watch_put(watch);
 	kvfree(track);
 }
 
@@ -241,9 +239,11 @@ static int vpin_track_look_at(struct vpin_track *track, struct vpin_pin *pin,
 	if (!nr_gone)
 		return 0;
 	ret = vpin_pin_lose(pin, i, look->kept, look->gone, nr_gone);
-	if (!ret)
-		*bereft = true;
-	return ret;
+	if (ret)
+		return ret;
+	trace_vpin_lose(track->watch->dev, uaddr, vpin_chunk_nr(pin, i), nr_gone);
+	*bereft = true;
+	return 0;
 }
 
 /* Takes the mark of a chunk from @i on.  Return: which; beyond them, none. */
@@ -350,6 +350,14 @@ static void vpin_fill_begin(struct vpin_fill *fill, struct vpin_track *track)
 	mmu_interval_read_begin(&track->notifier);
 }
 
+static void vpin_watch_repinned(struct vpin_watch *watch, u64 uaddr,
+				unsigned long nr)
+{
+	atomic_long_add(nr, &watch->nr_pinned);
+	atomic_long_add(nr, &watch->nr_repins);
+	trace_vpin_repin(watch->dev, uaddr, nr);
+}
+
 /*
  * What was pinned in time is there; what was not, or what another one was faster
  * with, is unpinned.
@@ -359,7 +367,7 @@ static void vpin_fill_end(struct vpin_fill *fill, struct vpin_pin *pin,
 			  void ***room)
 {
 	struct vpin_track *track = pin->track;
-	long i;
+	long i, added = 0;
 
 	spin_lock(&track->watch->lock);
 	list_del(&fill->node);
@@ -368,9 +376,12 @@ static void vpin_fill_end(struct vpin_fill *fill, struct vpin_pin *pin,
 				 page_address(pages[i]), room)) {
 			atomic_long_dec(&track->nr_absent);
 			pages[i] = NULL;
+			added++;
 		}
 	}
 	spin_unlock(&track->watch->lock);
+	if (added)
+		vpin_watch_repinned(track->watch, fill->first, added);
 	for (i = 0; i < nr; i++) {
 		if (pages[i])
 			unpin_user_page(pages[i]);

@@ -21,7 +21,7 @@
 /**
  * struct vpin_track - of a pin and its successors: follows their owner
  * @notifier: tells us of changes
- * @watch: of the address space, with a reference
+ * @watch: the pin's
  * @newest: the pin without a successor
  * @base: user address of the start of chunk 0
  * @nr_absent: pages that are absent
@@ -45,13 +45,12 @@ struct vpin_track {
 };
 
 #ifdef CONFIG_MMU_NOTIFIER
-int vpin_track_start(struct vpin_pin *pin, u64 uaddr, struct vpin_watch *watch);
+int vpin_track_start(struct vpin_pin *pin, u64 uaddr);
 void vpin_track_end(struct vpin_track *track);
 int vpin_watch_look(struct vpin_watch *watch, bool *bereft,
 		    unsigned long *changes);
 #else
-static inline int vpin_track_start(struct vpin_pin *pin, u64 uaddr,
-				   struct vpin_watch *watch)
+static inline int vpin_track_start(struct vpin_pin *pin, u64 uaddr)
 {
 	return 0;
 }

@@ -131,16 +131,13 @@ static bool vpin_ring_need_signal(struct vpin_ring *ring)
 }
 
 /**
- * vpin_ring_publish - shows the driver what was pushed
- * @ring: the ring
+ * vpin_ring_show - shows the driver what was pushed
+ * @ring: the ring; something was
  *
  * Return: whether the driver wants a signal.
  */
-bool vpin_ring_publish(struct vpin_ring *ring)
+bool vpin_ring_show(struct vpin_ring *ring)
 {
-	if (ring->used_published == ring->used_idx)
-		return false;
-
 	/* Pairs with the driver's read barrier after it reads idx. */
 	smp_store_release(&ring->used->idx,
 			  __cpu_to_virtio16(true, ring->used_idx));

@@ -4,6 +4,7 @@
 #include <linux/errno.h>
 #include <linux/freezer.h>
 #include <linux/kthread.h>
+#include <linux/pid.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <vpin/compat.h>
@@ -12,16 +13,23 @@
 /**
  * struct vpin_thread - a thread
  * @args: what it is to be
- * @ran: it has run
+ * @pid: its id; NULL before it has run
  * @kthread: it, if it is a kernel thread; else NULL
  * @vtask: it, if it is one of the creator's process
  */
 struct vpin_thread {
 	struct vpin_thread_args args;
-	bool ran;
+	struct pid *pid;
 	struct task_struct *kthread;
 	struct vhost_task *vtask;
 };
+
+/* On the thread, first. */
+static void vpin_thread_ran(struct vpin_thread *thread)
+{
+	/* Who sees the id sees that it is held. */
+	smp_store_release(&thread->pid, get_pid(task_pid(current)));
+}
 
 #ifdef VPIN_HAS_VHOST_TASK
 static bool vpin_thread_vtask_fn(void *data)
@@ -29,8 +37,8 @@ static bool vpin_thread_vtask_fn(void *data)
 	struct vpin_thread *thread = data;
 
 	/* Nobody else can lay hands on it. */
-	if (unlikely(!thread->ran)) {
-		thread->ran = true;
+	if (unlikely(!thread->pid)) {
+		vpin_thread_ran(thread);
 		if (thread->args.has_nice)
 			set_user_nice(current, thread->args.nice);
 	}
@@ -108,6 +116,7 @@ static int vpin_thread_kthread_fn(void *data)
 {
 	struct vpin_thread *thread = data;
 
+	vpin_thread_ran(thread);
 	set_freezable();
 	while (!kthread_should_stop()) {
 		try_to_freeze();
@@ -196,6 +205,13 @@ void vpin_thread_wake(struct vpin_thread *thread)
 		vpin_thread_wake_vtask(thread);
 }
 
+/* The thread's id as the caller's pid namespace has it; 0 if it has none yet. */
+pid_t vpin_thread_tid(const struct vpin_thread *thread)
+{
+	/* Pairs with the release in vpin_thread_ran(). */
+	return pid_vnr(smp_load_acquire(&thread->pid));
+}
+
 /* Ends a thread, also one that was killed, and frees it.  May sleep. */
 void vpin_thread_stop(struct vpin_thread *thread)
 {
@@ -203,5 +219,6 @@ void vpin_thread_stop(struct vpin_thread *thread)
 		kthread_stop(thread->kthread);
 	else
 		vpin_thread_stop_vtask(thread);
+	put_pid(thread->pid);
 	kfree(thread);
 }

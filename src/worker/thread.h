@@ -37,6 +37,7 @@ struct vpin_thread_args {
 struct vpin_thread *vpin_thread_create(const struct vpin_thread_args *args);
 void vpin_thread_start(struct vpin_thread *thread);
 void vpin_thread_wake(struct vpin_thread *thread);
+pid_t vpin_thread_tid(const struct vpin_thread *thread);
 void vpin_thread_stop(struct vpin_thread *thread);
 
 #endif /* _VPIN_THREAD_H */

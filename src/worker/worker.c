@@ -187,6 +187,26 @@ bool vpin_worker_was_killed(const struct vpin_worker *worker, unsigned long *at)
 }
 
 /**
+ * vpin_worker_tid - the id of a worker's thread, for people
+ * @worker: the worker
+ *
+ * Context: any.
+ * Return: the id as the caller's pid namespace has it; 0 if the thread was killed
+ * or has yet to run.
+ */
+pid_t vpin_worker_tid(const struct vpin_worker *worker)
+{
+	struct vpin_thread *thread;
+	pid_t tid;
+
+	rcu_read_lock();
+	thread = rcu_dereference(worker->thread);
+	tid = thread ? vpin_thread_tid(thread) : 0;
+	rcu_read_unlock();
+	return tid;
+}
+
+/**
  * vpin_worker_call - runs a function between two turns of a worker
  * @worker: the worker
  * @fn: the function, run by the caller; it sees each item's data at rest
