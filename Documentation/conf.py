@@ -3,6 +3,8 @@
 import pathlib
 import re
 
+from docutils import nodes
+
 top = pathlib.Path(__file__).resolve().parent.parent
 
 project = "vhost-pin"
@@ -31,3 +33,27 @@ man_pages = [
     ("man/vhost-pin.conf.5", "vhost-pin.conf", "the disks of a virtual machine", author, 5),
 ]
 man_show_urls = False
+
+
+def without_tables(app, doctree, docname):
+    """In a manual page a table is a list: what a row begins with, and what of it.
+    Columns in between go with what it begins with, by their titles."""
+    if app.builder.name != "man":
+        return
+    for table in list(doctree.findall(nodes.table)):
+        titles = [entry.astext() for entry in next(table.findall(nodes.thead)).findall(nodes.entry)] \
+            if list(table.findall(nodes.thead)) else []
+        items = nodes.definition_list()
+        for row in next(table.findall(nodes.tbody)).findall(nodes.row):
+            cells = list(row.findall(nodes.entry))
+            term = nodes.term("", "", *[child for part in cells[0] for child in part.children])
+            for title, cell in list(zip(titles, cells))[1:-1]:
+                if cell.astext():
+                    term += nodes.Text(f" ({title}: {cell.astext()})")
+            items += nodes.definition_list_item(
+                "", term, nodes.definition("", *(cells[-1].children or [nodes.paragraph("", "--")])))
+        table.replace_self(items)
+
+
+def setup(app):
+    app.connect("doctree-resolved", without_tables)

@@ -250,10 +250,11 @@ static void see_module(const char *release)
 
 static void see_node(void)
 {
-	const char *node = root_path(VPIN_NODE), *group;
+	bool mine = !access(root_path(VPIN_NODE), R_OK | W_OK);
+	const char *group;
 	struct stat st;
 
-	if (stat(node, &st)) {
+	if (stat(root_path(VPIN_NODE), &st)) {
 		lacks("node", "there is no " VPIN_NODE "%s", module_is_loaded() ?
 		      ", though the module is loaded" : "");
 		if (module_is_loaded())
@@ -263,11 +264,11 @@ static void see_node(void)
 		return;
 	}
 	group = group_name(st.st_gid) ?: "?";
-	if (!access(node, R_OK | W_OK) && (st.st_mode & 077)) {
+	if (mine && (st.st_mode & 077)) {
 		good("node", VPIN_NODE " has mode %04o and group %s", st.st_mode & 0777, group);
 		return;
 	}
-	if (!access(node, R_OK | W_OK)) {
+	if (mine) {
 		note("node", VPIN_NODE " is root's alone");
 		cure("the package's udev rule gives it to group kvm: udevadm trigger /dev/vhost-pin");
 		return;
