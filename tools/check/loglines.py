@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""docs-lines.py: whether troubleshooting.rst has each line that the module can log, and
+"""loglines.py: whether troubleshooting.rst has each line that the module can log, and
 each errno of its ABI.  Prints TAP."""
 import pathlib
 import re
