@@ -16,7 +16,7 @@ version = release
 html_theme = "alabaster"
 html_theme_options = {
     "description": "virtio disks from pinned guest memory",
-    "page_width": "70em",
+    "page_width": "80em",
     "sidebar_width": "16em",
     "fixed_sidebar": True,
 }

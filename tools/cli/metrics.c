@@ -133,6 +133,9 @@ static void print_depth(FILE *out, const struct host_disk *disk,
 	fprintf(out, "} %" PRIu64 "\n", traffic->inflight);
 }
 
+/* Buckets that end later are one: half a minute is a disk that hangs. */
+#define METRIC_BUCKETS	24
+
 /* The sum is as if each request had taken what is the middle of its bucket. */
 static void print_histogram(FILE *out, const struct host_disk *disk,
 			    const struct host_queue *queue, const struct family *family)
@@ -149,8 +152,10 @@ static void print_histogram(FILE *out, const struct host_disk *disk,
 		end = latency_end(i) / 1e6;
 		count += traffic->buckets[i];
 		sum += traffic->buckets[i] * (end + (i ? end / 2 : 0)) / 2;
+		if (i >= METRIC_BUCKETS)
+			continue;
 		begin(out, "request_duration_seconds", "_bucket", disk, queue);
-		fprintf(out, ",le=\"%.9g\"} %" PRIu64 "\n", end, count);
+		fprintf(out, ",le=\"%.15g\"} %" PRIu64 "\n", end, count);
 	}
 	begin(out, "request_duration_seconds", "_bucket", disk, queue);
 	fprintf(out, ",le=\"+Inf\"} %" PRIu64 "\n", count);
