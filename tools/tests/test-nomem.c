@@ -23,7 +23,7 @@
 #define QUEUES	2
 #define LENGTH	65536
 /* More than any call allocates. */
-#define MOST	400
+#define MOST	1000
 
 /* Also those that may wait, and in every cache. */
 static bool can_fail(void)

@@ -20,8 +20,8 @@
 
 #include "forget.h"
 #include "rig.h"
+#include "shown.h"
 
-#define CLASS		"/sys/class/vhost-pin"
 #define DRAIN_MS	"/sys/module/vhost_pin/parameters/drain_ms"
 #define NOBODY		65534
 #define TIMES		40
@@ -34,50 +34,6 @@ static long now_ms(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	return now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-/* A file as a string without its last newline.  0 or -errno. */
-static int fd_text(int fd, char *to, size_t size)
-{
-	ssize_t n = pread(fd, to, size - 1, 0);
-
-	if (n < 0)
-		return -errno;
-	to[n] = 0;
-	if (n && to[n - 1] == '\n')
-		to[n - 1] = 0;
-	return 0;
-}
-
-static int path_text(const char *path, char *to, size_t size)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC), ret;
-
-	if (fd < 0)
-		return -errno;
-	ret = fd_text(fd, to, size);
-	close(fd);
-	return ret;
-}
-
-/* The directory of the one device whose owner has this id: 0 or -ENOENT. */
-static int find(pid_t owner, char *path, size_t size)
-{
-	DIR *class = opendir(CLASS);
-	struct dirent *entry;
-	int ret = -ENOENT;
-	char text[32];
-
-	while (class && ret && (entry = readdir(class))) {
-		snprintf(path, size, CLASS "/%.16s/owner", entry->d_name);
-		if (path_text(path, text, sizeof(text)) || atoi(text) != owner)
-			continue;
-		snprintf(path, size, CLASS "/%.16s", entry->d_name);
-		ret = 0;
-	}
-	if (class)
-		closedir(class);
-	return ret;
 }
 
 FIXTURE(sysfs) {
@@ -96,7 +52,7 @@ FIXTURE_SETUP(sysfs)
 	ASSERT_LE(0, self->backend);
 	ASSERT_EQ(0, rig_run(&self->rig, self->backend, &options));
 	self->vq = &self->rig.dev.vqs[0];
-	ASSERT_EQ(0, find(getpid(), self->path, sizeof(self->path)));
+	ASSERT_EQ(0, shown_find(getpid(), self->path, sizeof(self->path)));
 }
 
 FIXTURE_TEARDOWN(sysfs)
@@ -115,7 +71,7 @@ static const char *text(FIXTURE_DATA(sysfs) *self, const char *name)
 	char path[128];
 
 	snprintf(path, sizeof(path), "%s/%s", self->path, name);
-	if (path_text(path, buffer, sizeof(buffer)))
+	if (shown(path, buffer, sizeof(buffer)))
 		buffer[0] = 0;
 	return buffer;
 }
@@ -480,7 +436,7 @@ static int read_all(const char *directory, int *files, bool *modes)
 		} else if (S_ISDIR(stat.st_mode)) {
 			ret = read_all(path, files, modes);
 		} else {
-			ret = path_text(path, text, sizeof(text));
+			ret = shown(path, text, sizeof(text));
 			/* One value a file, on one line. */
 			if (strchr(text, '\n'))
 				ret = -EBADMSG;
@@ -576,24 +532,24 @@ TEST(sysfs_paths)
 	ASSERT_LE(0, backend);
 	ASSERT_EQ(0, ftruncate(backend, MIB));
 	ASSERT_EQ(0, rig_run(&rig, backend, NULL));
-	ASSERT_EQ(0, find(getpid(), path, sizeof(path)));
+	ASSERT_EQ(0, shown_find(getpid(), path, sizeof(path)));
 	snprintf(text, sizeof(text), "%s/backend_type", path);
-	EXPECT_EQ(0, path_text(text, text, sizeof(text)));
+	EXPECT_EQ(0, shown(text, text, sizeof(text)));
 	EXPECT_STREQ("file", text);
 	snprintf(text, sizeof(text), "%s/backend", path);
 	file = open(text, O_RDONLY | O_CLOEXEC);
-	EXPECT_EQ(0, fd_text(file, text, sizeof(text)));
+	EXPECT_EQ(0, shown_fd(file, text, sizeof(text)));
 	EXPECT_STREQ("/tmp/sysfs/a\\012b", text);
 	pid = fork();
 	if (!pid) {
-		if (chroot("/tmp/sysfs") || fd_text(file, text, sizeof(text)))
+		if (chroot("/tmp/sysfs") || shown_fd(file, text, sizeof(text)))
 			_exit(2);
 		_exit(strcmp(text, "/a\\012b") != 0);
 	}
 	waitpid(pid, &status, 0);
 	EXPECT_EQ(0, status);
 	EXPECT_EQ(0, unlink("/tmp/sysfs/a\nb"));
-	EXPECT_EQ(0, fd_text(file, text, sizeof(text)));
+	EXPECT_EQ(0, shown_fd(file, text, sizeof(text)));
 	EXPECT_STREQ("/tmp/sysfs/a\\012b (deleted)", text);
 	rig_close(&rig);
 	close(file);
@@ -657,7 +613,7 @@ TEST_F(sysfs, open_over_the_end)
 		ASSERT_EQ(0, syscall(SYS_delete_module, "vhost_pin", O_NONBLOCK));
 		EXPECT_EQ(-1, pread(files[1], &byte, 1, 0));
 		EXPECT_EQ(ENODEV, errno);
-		EXPECT_EQ(-1, access(CLASS, F_OK));
+		EXPECT_EQ(-1, access(SHOWN_CLASS, F_OK));
 		ASSERT_EQ(0, syscall(SYS_finit_module, module, "", 0));
 		close(module);
 	}
@@ -672,14 +628,14 @@ TEST_F(sysfs, has_a_number)
 	struct dev other;
 	int backend = backend_memfd(MIB), number;
 
-	ASSERT_EQ(1, sscanf(self->path, CLASS "/vpin%d", &number));
+	ASSERT_EQ(1, sscanf(self->path, SHOWN_CLASS "/vpin%d", &number));
 	EXPECT_EQ(0, number);
 	ASSERT_EQ(0, dev_open(&other, backend, NULL));
-	EXPECT_EQ(0, access(CLASS "/vpin1/state", F_OK));
-	EXPECT_EQ(0, path_text(CLASS "/vpin1/state", path, sizeof(path)));
+	EXPECT_EQ(0, access(SHOWN_CLASS "/vpin1/state", F_OK));
+	EXPECT_EQ(0, shown(SHOWN_CLASS "/vpin1/state", path, sizeof(path)));
 	EXPECT_STREQ("owned", path);
 	dev_close(&other);
-	EXPECT_EQ(-1, access(CLASS "/vpin1", F_OK));
+	EXPECT_EQ(-1, access(SHOWN_CLASS "/vpin1", F_OK));
 	close(backend);
 }
 
@@ -739,7 +695,7 @@ static int hung_begin(struct hung *hung, int backend)
 	int i, ret = rig_run(rig, backend, NULL);
 
 	if (!ret)
-		ret = find(getpid(), hung->sysfs.path, sizeof(hung->sysfs.path));
+		ret = shown_find(getpid(), hung->sysfs.path, sizeof(hung->sysfs.path));
 	if (!ret)
 		ret = forget_hold(true);
 	for (i = 0; i < 5 && !ret; i++) {
