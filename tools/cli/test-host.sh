@@ -75,11 +75,12 @@ put "$class/vpin10/state" attached
 put "$class/vpin10/workers"
 fake_process "$host" 100 vhost-pin vhost-pin serve --disk /dev/dm-0,socket=web1 \
 	--control "$work/control"
-fake_process "$host" 200 qemu-system-x86 qemu-system-x86_64 -m 4G --control nonsense
+fake_process "$host" 200 qemu-system-x86 qemu-system-x86_64 -m 4G \
+	--control "$work/control"
 put "$host/proc/321/comm" qemu-kvm
 # In another order than the devices'.
 fake_server "$work/control" $'0\t/run/web1.2.sock\t/dev/dm-1' $'321\t/run/web1.sock\t/dev/dm-0' \
-	$'5\t/run/gone.sock\t/dev/gone' 'nonsense'
+	$'5\t/run/gone.sock\t/dev/gone' $'5\t/run/no.sock\t/dev/dm-3' 'nonsense'
 server=$!
 for _ in {1..50}; do [ ! -S "$work/control" ] || break; sleep 0.1; done
 
