@@ -26,12 +26,6 @@ module: ## builds vhost_pin.ko against KDIR (default: the running kernel's heade
 tools: ## builds the CLI and the test programs into build/bin
 	$(MAKE) -C tools
 
-docs: ## the documentation into build/docs/html, the manual pages into build/docs/man
-	tools/docs html man
-
-man: ## the manual pages alone: takes sphinx, and no kernel
-	tools/docs man
-
 kunit: ## runs the KUnit suites in UML; KERNEL=6.1, KERNEL_SRC=any/tree, DEBUG=1
 	tools/lab/lab kunit $(if $(KERNEL_SRC),--src $(KERNEL_SRC),$(KERNEL)) $(if $(DEBUG),--debug)
 
@@ -66,7 +60,15 @@ bench: ## times the data path beside its peers: half an hour; build/bench.json
 style: ## checkpatch and shellcheck
 	tools/check/style
 
+docs: ## the documentation into build/docs/html, the manual pages into build/docs/man
+	tools/docs html man
+
+man: ## the manual pages alone: takes sphinx, and no kernel
+	tools/docs man
+
+.PHONY: docs man
+
 clean: ## removes what the build made in the tree
 	$(MAKE) -C $(KDIR) M=$(CURDIR) clean
 
-.PHONY: all style module tools docs man kunit shell demo check check-debug check-guests check-clients check-hosts bench dkms-install clean
+.PHONY: all style module tools kunit shell demo check check-debug check-guests check-clients check-hosts bench dkms-install clean

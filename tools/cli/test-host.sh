@@ -119,7 +119,7 @@ put "$class/vpin0/queues/1/turns" 1
 put "$class/vpin0/queues/0/latency" "0 0 0 0 0 100 0 0 0 1 $(printf '0 %.0s' {1..30})"
 check 'show: counters' 0 'reads 18446744073709551615' 'writes 7' -- show web1
 check 'show: a queue that has run is shown' 0 '1 disabled 256 0 7' -- show web1
-check 'show: latency is inside of its bucket' 0 '50 % 48us' -- show web1
+check 'show: latency is inside of its bucket' 0 '50 % 48us, 99 % 64us, 99.9 % 972us' -- show web1
 put "$class/vpin0/queues/0/reads" 1000
 
 json() # NAME, EXPRESSION of j

@@ -303,11 +303,12 @@ chmod "$mode" /dev/vhost-pin
 	--control "$work/control" > /dev/null 2>&1 < /dev/null &
 served=$!
 for ((i = 0; i < 100; i++)); do [ ! -S "$work/control" ] || break; sleep 0.1; done
+become=
 io() # QEMU-IO-COMMAND...
 {
 	local -a commands=()
 	while [ $# -gt 0 ]; do commands+=(-c "$1"); shift; done
-	${exec-} qemu-io --image-opts "driver=virtio-blk-vhost-user,path=$work/web.sock,cache.direct=on" "${commands[@]}"
+	$become qemu-io --image-opts "driver=virtio-blk-vhost-user,path=$work/web.sock,cache.direct=on" "${commands[@]}"
 }
 hold_disk "$work/c.img,serial=ROOT"
 check 'list: names, states and sockets' 0 "web " "owned " "$work/web.sock " "$work/a.img" "two " \
@@ -325,7 +326,8 @@ print(*(sum(q[n] for q in queues) for n in sys.argv[1:]))' "$@"
 check 'show: what the client has done' 0 '1048576 589824 1 2 0' -- \
 	counted written_bytes read_bytes writes reads inflight
 check 'show: its queues' 0 'disabled' "vhost-pin[$served]" -- "$cli" show "$work/web.sock"
-exec=exec io 'sleep 4000' > /dev/null &
+become='exec'
+io 'sleep 4000' > /dev/null &
 client=$!
 for ((i = 0; i < 50; i++)); do "$cli" list | grep -q 'running' && break; sleep 0.1; done
 check 'list: the process of the front-end' 0 "qemu-io[$client]" -- "$cli" list
