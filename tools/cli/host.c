@@ -88,6 +88,11 @@ static void read_buckets(struct traffic *traffic, const char *directory)
 	free(text);
 }
 
+static bool queue_has_run(const struct host_queue *queue, const char *directory)
+{
+	return strcmp(queue->state, "disabled") || root_read_number("%s/turns", directory);
+}
+
 static void read_queue(struct host_queue *queue, const char *device)
 {
 	char directory[128], *state;
@@ -98,6 +103,9 @@ static void read_queue(struct host_queue *queue, const char *device)
 	snprintf(queue->state, sizeof(queue->state), "%s", state ?: "");
 	free(state);
 	queue->size = root_read_number("%s/size", directory);
+	/* A disk may have 64 that nobody uses: what was not served has done nothing. */
+	if (!queue_has_run(queue, directory))
+		return;
 	queue->traffic.inflight = root_read_number("%s/inflight", directory);
 	for (i = 0; i < NUM_COUNTERS; i++)
 		queue->traffic.counts[i] = root_read_number("%s/%s", directory, host_counters[i]);

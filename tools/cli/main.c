@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* vhost-pin: serves disks to virtual machines through the vhost_pin module. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -128,6 +129,7 @@ static const struct command help_command = {
 int main(int argc, char *argv[])
 {
 	const struct command *command;
+	int status;
 
 	if (argc < 2)
 		die(EXIT_USAGE, "what shall I do?  See 'vhost-pin --help'.");
@@ -140,5 +142,8 @@ int main(int argc, char *argv[])
 		return EXIT_SUCCESS;
 	}
 	command = find(argv[1]);
-	return command->main(command, argc - 1, argv + 1);
+	status = command->main(command, argc - 1, argv + 1);
+	if (fflush(stdout))
+		die(EXIT_FAILURE, "cannot write what was to be said: %s", strerror(errno));
+	return status;
 }

@@ -298,8 +298,6 @@ static int metrics_main(const struct command *command, int argc, char *argv[])
 	else
 		print_metrics(stdout, &host, &wish);
 	host_free(&host);
-	if (fflush(stdout))
-		die_unwritten("stdout");
 	return EXIT_SUCCESS;
 }
 

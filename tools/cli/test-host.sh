@@ -195,7 +195,11 @@ put "$class/vpin2/serial" ROOT
 that 'metrics: a file' [ "$(tail -n 1 "$work/metrics.prom")" = '# EOF' ]
 that 'metrics: nothing else is left' [ "$(echo "$work"/metrics.prom*)" = "$work/metrics.prom" ]
 check 'metrics: a file that cannot be' 1 "cannot write $work/none/m" -- metrics --output "$work/none/m"
-that 'metrics: a full disk is told' [ "$("$cli" metrics 2>&1 > /dev/full | tail -n 1)" ]
+for command in metrics list 'show web1' help; do
+	# shellcheck disable=SC2086
+	that "$command: a full disk is told" \
+		[ "$("$cli" $command 2>&1 > /dev/full)" = 'vhost-pin: cannot write what was to be said: No space left on device' ]
+done
 
 check 'resize: by name' 0 4096 -- resize web1
 check 'resize: by path' 0 4096 -- resize /dev/dm-1
