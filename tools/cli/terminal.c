@@ -17,7 +17,7 @@
 #define SCREEN_OURS	"\033[?1049h\033[?25l\033[H\033[J"
 #define SCREEN_BACK	"\033[?25h\033[?1049l"
 #define TO_THE_TOP	"\033[H"
-#define NEXT_LINE	"\033[K\r\n"
+#define NEXT_LINE	"\033[K\n"
 #define END_OF_SCREEN	"\033[K\033[J"
 
 #define ESC		'\033'

@@ -166,6 +166,7 @@ that 'top: a disk that is new' grep -q '^vpin4 running 0 0 0 ' <<< "$top"
 that 'top: the busiest is first' [ "$(sed -n 5p <<< "$top" | cut -d' ' -f1)" = web1 ]
 that 'top: by name' [ "$("$cli" top -b -n 1 -d 0.1 -o N | sed -n 5p | cut -d' ' -f1)" = ROOT ]
 that 'top: as often as one wants' [ "$("$cli" top -b -n 3 -d 0.1 | grep -c '^vhost-pin top')" = 3 ]
+that 'top: on a terminal' /usr/bin/python3 "$here/test-top.py" "$cli"
 check 'top: no terminal' 2 'no terminal' 'top -b' -- top
 for wrong in '-d 0' '-d x' '-n 0' '-n -1' '-n 1x' '-o X' '-o PP'; do
 	# shellcheck disable=SC2086 # words are arguments
