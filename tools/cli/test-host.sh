@@ -219,7 +219,7 @@ put "$host/proc/sys/kernel/osrelease" $release
 put "$host/boot/config-$release" $'CONFIG_EVENTFD=y\nCONFIG_BLOCK=y\nCONFIG_MODULES=y\nCONFIG_MMU_NOTIFIER=y'
 put "$host/lib/modules/$release/build/Makefile" all:
 put "$host/lib/modules/$release/modules.dep" updates/dkms/vhost_pin.ko:
-put "$host/lib/modules/$release/updates/dkms/vhost_pin.ko" module
+put "$host/lib/modules/$release/updates/dkms/vhost_pin.ko" "$(printf 'code %.0s' {1..20})"
 mkdir -p "$host/sys/module/vhost_pin" "$work/bin"
 version=$("$cli" --version)
 put "$host/sys/module/vhost_pin/version" "${version#* }"

@@ -14,6 +14,7 @@ import time
 
 SEQUENCE = re.compile(r"\x1b\[[?0-9;]*[a-zA-Z]")
 BACK = "\x1b[?1049l"
+SHOWN = "\x1b[K\x1b[J"
 
 
 class Terminal:
@@ -77,9 +78,9 @@ def keys():
 
 def window():
     top = Terminal("-d", "60")
-    top.see("ERR/S")
+    top.see(SHOWN)
     top.resize(6, 40)
-    lines = SEQUENCE.sub("", top.see("\x1b[J")).split("\r\n")
+    lines = SEQUENCE.sub("", top.see(SHOWN)).split("\r\n")
     assert max(map(len, lines)) <= 40 and len(lines) <= 6, lines
     os.write(top.fd, b"q")
     top.end()
