@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <termios.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "say.h"
@@ -27,6 +28,7 @@
 #define SEQUENCE_MS	50
 
 static struct termios before;
+static sigset_t unblocked;	/* signals while we wait for a key */
 static volatile sig_atomic_t is_ours;
 
 static void put(const char *text)
@@ -85,7 +87,7 @@ static void on_stop(int signal)
 	errno = error;
 }
 
-/* It only has poll() return. */
+/* It only has ppoll() return, which is where it comes. */
 static void on_resize(int signal)
 {
 	(void)signal;
@@ -100,6 +102,8 @@ static void handle(int signal, void (*handler)(int signal), int flags)
 
 void terminal_begin(void)
 {
+	sigset_t resized;
+
 	if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO) ||
 	    tcgetattr(STDIN_FILENO, &before))
 		die(EXIT_USAGE, "top: this is no terminal\n"
@@ -111,6 +115,9 @@ void terminal_begin(void)
 	handle(SIGQUIT, on_end, SA_RESETHAND);
 	handle(SIGTSTP, on_stop, 0);
 	handle(SIGWINCH, on_resize, 0);
+	sigemptyset(&resized);
+	sigaddset(&resized, SIGWINCH);
+	sigprocmask(SIG_BLOCK, &resized, &unblocked);
 	take();
 }
 
@@ -126,9 +133,12 @@ void terminal_size(unsigned int *rows, unsigned int *columns)
 static int next_byte(int milliseconds)
 {
 	struct pollfd input = { .fd = STDIN_FILENO, .events = POLLIN };
+	struct timespec time = {
+		.tv_sec = milliseconds / 1000, .tv_nsec = milliseconds % 1000 * 1000000L,
+	};
 	unsigned char byte;
 
-	if (poll(&input, 1, milliseconds) != 1)
+	if (ppoll(&input, 1, milliseconds < 0 ? NULL : &time, &unblocked) != 1)
 		return KEY_NONE;
 	return read(STDIN_FILENO, &byte, 1) == 1 ? byte : KEY_END;
 }
