@@ -60,6 +60,14 @@ bench: ## times the data path beside its peers: half an hour; build/bench.json
 style: ## checkpatch and shellcheck
 	tools/check/style
 
+docs: ## the documentation into build/docs/html, the manual pages into build/docs/man
+	tools/docs html man
+
+man: ## the manual pages alone: takes sphinx, and no kernel
+	tools/docs man
+
+.PHONY: docs man
+
 clean: ## removes what the build made in the tree
 	$(MAKE) -C $(KDIR) M=$(CURDIR) clean
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -93,6 +94,17 @@ const char disk_help[] =
 "A comma in PATH or S is written twice.\n";
 
 #define ARRAY_SIZE(array)	(sizeof(array) / sizeof((array)[0]))
+
+void disk_words(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(switches); i++)
+		puts(switches[i].name);
+	for (i = 0; i < ARRAY_SIZE(numbers); i++)
+		printf("%s=\n", numbers[i].name);
+	puts("serial=\nsocket=\nnice=\ndiscard=on");
+}
 
 static bool *disk_switch(const struct disk *disk, unsigned int i)
 {

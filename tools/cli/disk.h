@@ -13,6 +13,9 @@
 /* What a command's help says of disks. */
 extern const char disk_help[];
 
+/* Its options, one a line; "NAME=" if it takes a value: for a shell. */
+void disk_words(void);
+
 /* A disk as --disk describes it, and the device that serves it. */
 struct disk {
 	char *path;

@@ -1,54 +1,149 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* vhost-pin: serves disks to virtual machines through the vhost_pin module. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "../serve/resize.h"
 #include "../serve/serve.h"
+#include "command.h"
+#include "disk.h"
+#include "doctor.h"
+#include "list.h"
+#include "metrics.h"
 #include "run.h"
 #include "say.h"
+#include "show.h"
+#include "top.h"
 
-static const char help[] =
-"Usage: vhost-pin run   --disk PATH[,OPTION...]... [--] QEMU ARGS...\n"
-"       vhost-pin exec  --disk PATH[,OPTION...]... [--] CMD ARGS...\n"
-"       vhost-pin serve --disk PATH[,OPTION...],socket=SOCKET... [--control PATH]\n"
-"       vhost-pin resize --control PATH SOCKET\n"
-"\n"
-"Serves disk images and block devices to virtual machines from inside the host\n"
-"kernel, by the vhost_pin module.\n"
-"\n"
-"  run    attaches disks and becomes QEMU, which has them as virtio-blk disks\n"
-"  exec   attaches disks and becomes any program, which inherits the devices\n"
-"  serve  attaches disks and offers them by vhost-user to VMMs that run already, or\n"
-"         are to be migrated\n"
-"  resize tells a running 'serve' that a disk has another size\n"
-"\n"
-"'vhost-pin run --help' and so on say more.\n"
-"\n"
-"  --help, --version\n";
+static const struct command help_command;
+
+static const struct command *const commands[] = {
+	&run_command, &exec_command, &serve_command,
+	&list_command, &show_command, &top_command, &resize_command,
+	&doctor_command, &metrics_command, &help_command,
+};
+
+#define NUM_COMMANDS	(sizeof(commands) / sizeof(commands[0]))
+
+static const struct command *find(const char *name)
+{
+	unsigned int i;
+
+	for (i = 0; i < NUM_COMMANDS; i++) {
+		if (!strcmp(commands[i]->name, name))
+			return commands[i];
+	}
+	die(EXIT_USAGE, "there is no command '%s'.  See 'vhost-pin --help'.", name);
+}
+
+static void print_summary(const struct command *command)
+{
+	const char *line = command->summary;
+	const char *name = command->name;
+
+	for (;; name = "") {
+		int length = strcspn(line, "\n");
+
+		printf("  %-8s %.*s\n", name, length, line);
+		if (!line[length])
+			return;
+		line += length + 1;
+	}
+}
+
+static void print_help(void)
+{
+	unsigned int i;
+
+	printf("Serves disk images and block devices to virtual machines from inside the host\n"
+	       "kernel, by the vhost_pin module.\n\n");
+	for (i = 0; i < NUM_COMMANDS; i++)
+		printf("%s vhost-pin %s%s%s\n", i ? "      " : "Usage:", commands[i]->name,
+		       *commands[i]->usage ? " " : "", commands[i]->usage);
+	putchar('\n');
+	for (i = 0; i < NUM_COMMANDS; i++)
+		print_summary(commands[i]);
+	printf("\n'vhost-pin help COMMAND' says more, and so does vhost-pin(1).\n"
+	       "\n"
+	       "  --help, --version\n");
+}
+
+/* What can be typed, for a shell: commands, a command's options, or a disk's. */
+static void print_words(const char *of)
+{
+	unsigned int i;
+
+	if (!strcmp(of, "commands")) {
+		for (i = 0; i < NUM_COMMANDS; i++)
+			puts(commands[i]->name);
+	} else if (!strcmp(of, "disk")) {
+		disk_words();
+	} else {
+		command_words(find(of));
+	}
+}
+
+static const struct opt help_options[] = {
+	{ "words", 'w', false, "OF",
+	  "for a shell: the words of OF, which is 'commands', a command or\n"
+	  "'disk', whose words are the options of --disk" },
+	{ }
+};
+
+static void take(void *arg, int key, const char *value)
+{
+	const char **words = arg;
+
+	(void)key;
+	*words = value;
+}
+
+static int help_main(const struct command *command, int argc, char *argv[])
+{
+	const char *words = NULL;
+	int next = command_parse(command, argc, argv, take, &words);
+
+	if (argc - next > 1)
+		die(EXIT_USAGE, "help: it takes one command");
+	if (words)
+		print_words(words);
+	else if (argv[next])
+		command_help(find(argv[next]));
+	else
+		print_help();
+	return EXIT_SUCCESS;
+}
+
+static const struct command help_command = {
+	.name = "help",
+	.usage = "[COMMAND]",
+	.summary = "what a command takes",
+	.about = "Says what a command does and which options it has.\n",
+	.options = help_options,
+	.operand = OPERAND_COMMAND,
+	.main = help_main,
+};
 
 int main(int argc, char *argv[])
 {
-	const char *command = argv[1];
+	const struct command *command;
+	int status;
 
 	if (argc < 2)
 		die(EXIT_USAGE, "what shall I do?  See 'vhost-pin --help'.");
-	if (!strcmp(command, "run"))
-		return run_main(argc - 1, argv + 1);
-	if (!strcmp(command, "exec"))
-		return exec_main(argc - 1, argv + 1);
-	if (!strcmp(command, "serve"))
-		return serve_main(argc - 1, argv + 1);
-	if (!strcmp(command, "resize"))
-		return resize_main(argc - 1, argv + 1);
-	if (!strcmp(command, "--version")) {
+	if (!strcmp(argv[1], "--version")) {
 		puts("vhost-pin " VPIN_VERSION);
 		return EXIT_SUCCESS;
 	}
-	if (!strcmp(command, "--help") || !strcmp(command, "-h")) {
-		fputs(help, stdout);
+	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h")) {
+		print_help();
 		return EXIT_SUCCESS;
 	}
-	die(EXIT_USAGE, "there is no command '%s'.  See 'vhost-pin --help'.", command);
+	command = find(argv[1]);
+	status = command->main(command, argc - 1, argv + 1);
+	if (fflush(stdout))
+		die(EXIT_FAILURE, "cannot write what was to be said: %s", strerror(errno));
+	return status;
 }

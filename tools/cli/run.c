@@ -4,7 +4,6 @@
  * that inherits the devices.
  */
 #include <errno.h>
-#include <getopt.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,56 +27,15 @@ struct job {
 	char **argv;		/* the program to become */
 };
 
-static const char options_help[] =
-"Options:\n"
-"  --disk PATH[,OPTION...]  serve PATH, a disk image or a block device, as a\n"
-"                           virtio-blk disk; may be given up to 64 times\n"
-"  --node NODE              the module's device node (" VPIN_NODE ")\n"
-"  --dry-run                print the command line, attach nothing, run nothing\n"
-"  --help                   this text\n"
-"\n";
-
-static const char run_help[] =
-"Usage: vhost-pin run --disk PATH[,OPTION...]... [--dry-run] [--] QEMU ARGS...\n"
-"\n"
-"Attaches each disk to a device of the vhost_pin module and becomes QEMU, with\n"
-"ARGS and one vhost-vdpa-device-pci for each disk, called vhost-pin0 and so on.  The\n"
-"disk in the guest is an ordinary virtio-blk disk; QEMU takes no part in its I/O.\n"
-"On q35 and virt each disk has a root port of its own, so that device_del works; on\n"
-"microvm it is a vhost-vdpa-device, which stays.  After device_del, remove-fd with\n"
-"fdset-id 30320 (30321, ...) lets go of the image.\n"
-"\n"
-"%s%s"
-"\n"
-"QEMU must be 8.0 or newer and built with vhost-vdpa.\n"
-"\n"
-"Memory: the guest's memory needs no special backend, but all of it stays pinned\n"
-"while the guest runs, once for each disk, and counts against RLIMIT_MEMLOCK.\n"
-"Root (CAP_IPC_LOCK) is exempt, but not root of a user namespace, nor a QEMU that\n"
-"becomes another user (-runas, -run-with user=).  Anyone else needs a limit of\n"
-"about (guest memory + 32 MiB) x disks: see 'ulimit -l', which counts in KiB.  The\n"
-"soft limit is raised to the hard one for you, and the hard one where you may.\n"
-"Ballooning and virtio-mem do not work with pinned memory.\n"
-"\n"
-"Example:\n"
-"  vhost-pin run --disk debian.img,serial=ROOT --disk /dev/vg0/data,queues=2 -- \\\n"
-"      qemu-system-x86_64 -accel kvm -m 4G -smp 2 -nographic\n";
-
-static const char exec_help[] =
-"Usage: vhost-pin exec --disk PATH[,OPTION...]... [--dry-run] [--] CMD ARGS...\n"
-"\n"
-"Attaches each disk to a device of the vhost_pin module and becomes CMD, which\n"
-"inherits the devices as open files that speak vhost-vdpa.  Their numbers are in\n"
-"the environment as VHOST_PIN_FDS=3:4:..., and replace {fd0}, {fd1}, ... in\n"
-"ARGS; {fd} is the first disk's.  The soft limit of locked memory is raised to the\n"
-"hard one.\n"
-"\n"
-"%s%s"
-"\n"
-"Example:\n"
-"  vhost-pin exec --disk disk.img -- qemu-system-x86_64 -M none -nographic \\\n"
-"      -add-fd fd={fd},set=1 -blockdev \\\n"
-"      virtio-blk-vhost-vdpa,node-name=disk,path=/dev/fdset/1,cache.direct=on\n";
+static const struct opt options[] = {
+	{ "disk", 'd', false, "PATH[,OPTION...]",
+	  "serve PATH, a disk image or a block device, as a\n"
+	  "virtio-blk disk; may be given up to 64 times" },
+	{ "node", 'n', false, "NODE", "the module's device node (" VPIN_NODE ")" },
+	{ "dry-run", 'D', false, NULL,
+	  "print the command line, attach nothing, run nothing" },
+	{ }
+};
 
 static void add_disk(struct job *job, const char *text)
 {
@@ -91,45 +49,24 @@ static void add_disk(struct job *job, const char *text)
 	job->num_disks++;
 }
 
-static void parse(struct job *job, int argc, char *argv[], const char *help)
+static void take(void *arg, int key, const char *value)
 {
-	static const struct option options[] = {
-		{ "disk",	required_argument,	NULL, 'd' },
-		{ "node",	required_argument,	NULL, 'n' },
-		{ "dry-run",	no_argument,		NULL, 'D' },
-		{ "help",	no_argument,		NULL, 'h' },
-		{ }
-	};
-	const char *name = argv[0];
-	int option;
+	struct job *job = arg;
+
+	if (key == 'd')
+		add_disk(job, value);
+	else if (key == 'n')
+		job->node = value;
+	else
+		job->dry_run = true;
+}
+
+static void parse(struct job *job, const struct command *command, int argc, char *argv[])
+{
+	const char *name = command->name;
 
 	job->node = VPIN_NODE;
-	opterr = 0;
-
-	/* '+': the program's own options are not ours. */
-	while ((option = getopt_long(argc, argv, "+:h", options, NULL)) != -1) {
-		switch (option) {
-		case 'd':
-			add_disk(job, optarg);
-			break;
-		case 'n':
-			job->node = optarg;
-			break;
-		case 'D':
-			job->dry_run = true;
-			break;
-		case 'h':
-			printf(help, options_help, disk_help);
-			exit(EXIT_SUCCESS);
-		case ':':
-			die(EXIT_USAGE, "%s: %s needs a value", name, argv[optind - 1]);
-		default:
-			die(EXIT_USAGE, "%s: there is no option %s\n"
-			    "  See 'vhost-pin %s --help'.", name, argv[optind - 1], name);
-		}
-	}
-
-	job->argv = argv + optind;
+	job->argv = argv + command_parse(command, argc, argv, take, job);
 	if (!job->num_disks)
 		die(EXIT_USAGE, "%s: which disk?  Give at least one --disk PATH.\n"
 		    "  See 'vhost-pin %s --help'.", name, name);
@@ -182,11 +119,11 @@ static int become(const struct job *job, char **argv)
 	die(EXIT_CANNOT_RUN, "cannot run '%s': %s", argv[0], strerror(errno));
 }
 
-int run_main(int argc, char *argv[])
+static int run_main(const struct command *command, int argc, char *argv[])
 {
 	static struct job job;
 
-	parse(&job, argc, argv, run_help);
+	parse(&job, command, argc, argv);
 	if (!job.dry_run)
 		vmm_check(job.argv);
 	attach(&job);
@@ -194,13 +131,65 @@ int run_main(int argc, char *argv[])
 	return become(&job, vmm_argv(job.argv, job.disks, job.num_disks));
 }
 
-int exec_main(int argc, char *argv[])
+static int exec_main(const struct command *command, int argc, char *argv[])
 {
 	static struct job job;
 
-	parse(&job, argc, argv, exec_help);
+	parse(&job, command, argc, argv);
 	attach(&job);
 	memlock_raise();
 	tokens_export(job.disks, job.num_disks);
 	return become(&job, tokens_replace(job.argv, job.disks, job.num_disks));
 }
+
+const struct command run_command = {
+	.name = "run",
+	.usage = "--disk PATH[,OPTION...]... [--dry-run] [--] QEMU ARGS...",
+	.summary = "attaches disks and becomes QEMU, which has them as virtio-blk disks",
+	.about =
+"Attaches each disk to a device of the vhost_pin module and becomes QEMU, with\n"
+"ARGS and one vhost-vdpa-device-pci for each disk, called vhost-pin0 and so on.  The\n"
+"disk in the guest is an ordinary virtio-blk disk; QEMU takes no part in its I/O.\n"
+"On q35 and virt each disk has a root port of its own, so that device_del works; on\n"
+"microvm it is a vhost-vdpa-device, which stays.  After device_del, remove-fd with\n"
+"fdset-id 30320 (30321, ...) lets go of the image.\n",
+	.options = options,
+	.takes_disks = true,
+	.more =
+"QEMU must be 8.0 or newer and built with vhost-vdpa.\n"
+"\n"
+"Memory: the guest's memory needs no special backend, but all of it stays pinned\n"
+"while the guest runs, once for each disk, and counts against RLIMIT_MEMLOCK.\n"
+"Root (CAP_IPC_LOCK) is exempt, but not root of a user namespace, nor a QEMU that\n"
+"becomes another user (-runas, -run-with user=).  Anyone else needs a limit of\n"
+"about (guest memory + 32 MiB) x disks: see 'ulimit -l', which counts in KiB.  The\n"
+"soft limit is raised to the hard one for you, and the hard one where you may.\n"
+"Ballooning and virtio-mem do not work with pinned memory.\n"
+"\n"
+"Example:\n"
+"  vhost-pin run --disk debian.img,serial=ROOT --disk /dev/vg0/data,queues=2 -- \\\n"
+"      qemu-system-x86_64 -accel kvm -m 4G -smp 2 -nographic\n",
+	.operand = OPERAND_PROGRAM,
+	.main = run_main,
+};
+
+const struct command exec_command = {
+	.name = "exec",
+	.usage = "--disk PATH[,OPTION...]... [--dry-run] [--] CMD ARGS...",
+	.summary = "attaches disks and becomes any program, which inherits the devices",
+	.about =
+"Attaches each disk to a device of the vhost_pin module and becomes CMD, which\n"
+"inherits the devices as open files that speak vhost-vdpa.  Their numbers are in\n"
+"the environment as VHOST_PIN_FDS=3:4:..., and replace {fd0}, {fd1}, ... in\n"
+"ARGS; {fd} is the first disk's.  The soft limit of locked memory is raised to the\n"
+"hard one.\n",
+	.options = options,
+	.takes_disks = true,
+	.more =
+"Example:\n"
+"  vhost-pin exec --disk disk.img -- qemu-system-x86_64 -M none -nographic \\\n"
+"      -add-fd fd={fd},set=1 -blockdev \\\n"
+"      virtio-blk-vhost-vdpa,node-name=disk,path=/dev/fdset/1,cache.direct=on\n",
+	.operand = OPERAND_PROGRAM,
+	.main = exec_main,
+};

@@ -2,8 +2,9 @@
 #ifndef VPIN_CLI_RUN_H
 #define VPIN_CLI_RUN_H
 
-/* The sub-commands.  @argv[0] is the sub-command's name; they do not return. */
-int run_main(int argc, char *argv[]);
-int exec_main(int argc, char *argv[]);
+#include "command.h"
+
+/* They do not return: they become a program. */
+extern const struct command run_command, exec_command;
 
 #endif

@@ -5,11 +5,18 @@
 
 #include "say.h"
 
+static const char *where = "";
+
+void say_where(const char *place)
+{
+	where = place;
+}
+
 static void vsay(const char *fmt, va_list args)
 {
 	/* Threads say one thing after the other. */
 	flockfile(stderr);
-	fputs("vhost-pin: ", stderr);
+	fprintf(stderr, "vhost-pin: %s", where);
 	vfprintf(stderr, fmt, args);
 	fputc('\n', stderr);
 	funlockfile(stderr);

@@ -14,6 +14,9 @@
 /* A message for people on stderr.  What to do about it goes on its own line. */
 void say(const char *fmt, ...) PRINTF_LIKE(1, 2);
 
+/* What each message begins with, until the next call: the place in a file, or "". */
+void say_where(const char *place);
+
 /* say(), then exit with @status. */
 noreturn void die(int status, const char *fmt, ...) PRINTF_LIKE(2, 3);
 

@@ -297,5 +297,51 @@ check 'run: too little memlock is said before QEMU finds out' 124 \
 	as_user 20 $((32 * 1024)) "$work/a.img"
 chmod "$mode" /dev/vhost-pin
 
+# The disks of the host, as the commands see them: who has them and what they did.  The
+# sizes are what a client of vhost-user was told to read and write.
+"$cli" serve --disk "$work/a.img,socket=$work/web.sock" --disk "$work/b.img,socket=$work/two.socket,queues=2" \
+	--control "$work/control" > /dev/null 2>&1 < /dev/null &
+served=$!
+for ((i = 0; i < 100; i++)); do [ ! -S "$work/control" ] || break; sleep 0.1; done
+become=
+io() # QEMU-IO-COMMAND...
+{
+	local -a commands=()
+	while [ $# -gt 0 ]; do commands+=(-c "$1"); shift; done
+	$become qemu-io --image-opts "driver=virtio-blk-vhost-user,path=$work/web.sock,cache.direct=on" "${commands[@]}"
+}
+hold_disk "$work/c.img,serial=ROOT"
+check 'list: names, states and sockets' 0 "web " "owned " "$work/web.sock " "$work/a.img" "two " \
+	"ROOT " "attached " "$work/c.img" -- "$cli" list
+let_go
+check 'list: a disk whose owner has ended is none' 0 '!ROOT' -- "$cli" list
+io 'write 0 1M' 'read 0 512k' 'read 0 64k' > /dev/null
+counted()
+{
+	"$cli" show --json web | /usr/bin/env python3 -c '
+import json, sys
+queues = json.load(sys.stdin)["queues"]
+print(*(sum(q[n] for q in queues) for n in sys.argv[1:]))' "$@"
+}
+check 'show: what the client has done' 0 '1048576 589824 1 2 0' -- \
+	counted written_bytes read_bytes writes reads inflight
+check 'show: its queues' 0 'disabled' "vhost-pin[$served]" -- "$cli" show "$work/web.sock"
+become='exec'
+io 'sleep 4000' > /dev/null &
+client=$!
+for ((i = 0; i < 50; i++)); do "$cli" list | grep -q 'running' && break; sleep 0.1; done
+check 'list: the process of the front-end' 0 "qemu-io[$client]" -- "$cli" list
+check 'show: by the process of the front-end' 0 'web' '!two' 'running' -- "$cli" show "$client"
+check 'top: a screenful' 0 '2 disks, 1 running' "qemu-io[$client]" -- "$cli" top -b -n 1 -d 0.2
+wait "$client"
+check 'list: it has gone' 0 '!qemu-io' -- "$cli" list
+truncate -s 24M "$work/b.img"
+check 'resize: by name' 0 25165824 -- "$cli" resize two
+check 'metrics: the new size' 0 'name="two"} 25165824' '# EOF' -- "$cli" metrics
+truncate -s 16M "$work/b.img"
+kill "$served"
+wait "$served" || true
+check 'list: no disk is left' 0 '!two' -- "$cli" list
+
 echo "1..$count"
 [ "$failed" = 0 ]

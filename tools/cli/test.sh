@@ -133,8 +133,7 @@ check 'run: sockets are for serve' 2 "sockets are for 'vhost-pin serve'" -- \
 	run --disk "$disk,socket=/s" -- qemu-good
 check 'exec: sockets are for serve' 2 "sockets are for 'vhost-pin serve'" -- \
 	exec --disk "$disk,socket=/s" -- true
-check 'resize help' 0 '--control PATH SOCKET' -- resize --help
-check 'resize: which server' 2 'which server' -- resize /s
+check 'resize help' 0 '[--control PATH] NAME' -- resize --help
 check 'resize: which disk' 2 'which disk' -- resize --control /c
 check 'resize: one disk' 2 'which disk' -- resize --control /c /s /t
 check 'resize: nobody is there' 1 'nobody can be reached' '--control' -- resize --control "$work/none" /s

@@ -5,11 +5,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "args.h"
 #include "machine.h"
+#include "program.h"
 #include "say.h"
 #include "vmm.h"
 
@@ -29,39 +28,15 @@
 /* What "@program @arg1 @arg2" prints on stdout, or exits if it cannot run. */
 static char *output_of(const char *program, const char *arg1, const char *arg2)
 {
-	char *text = NULL;
-	size_t length = 0;
-	int fds[2], status;
-	FILE *stream;
-	pid_t child;
+	int status;
+	char *text = program_output(program, arg1, arg2, &status);
 
-	if (pipe(fds))
-		die(EXIT_FAILURE, "pipe: %s", strerror(errno));
-	child = fork();
-	if (child < 0)
-		die(EXIT_FAILURE, "fork: %s", strerror(errno));
-	if (!child) {
-		dup2(fds[1], STDOUT_FILENO);
-		close(fds[0]);
-		close(fds[1]);
-		execlp(program, program, arg1, arg2, (char *)NULL);
-		_exit(errno == ENOENT ? EXIT_NOT_FOUND : EXIT_CANNOT_RUN);
-	}
-
-	close(fds[1]);
-	stream = fdopen(fds[0], "r");
-	if (!stream || getdelim(&text, &length, '\0', stream) < 0)
-		text = calloc(1, 1);
-	if (stream)
-		fclose(stream);
-	waitpid(child, &status, 0);
-
-	if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_NOT_FOUND)
+	if (text)
+		return text;
+	if (status == EXIT_NOT_FOUND)
 		die(EXIT_NOT_FOUND, "there is no program '%s'\n"
 		    "  On Debian and Ubuntu: apt install qemu-system-x86", program);
-	if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_CANNOT_RUN)
-		die(EXIT_CANNOT_RUN, "cannot run '%s'", program);
-	return text;
+	die(EXIT_CANNOT_RUN, "cannot run '%s'", program);
 }
 
 PRINTF_LIKE(1, 2) static char *format(const char *fmt, ...)

@@ -17,6 +17,24 @@
 /* How long one may take for his line, in milliseconds. */
 #define PATIENCE_MS	10000
 
+static void list_one(void *arg, const struct server *server)
+{
+	const struct disk *disk = &server->disk;
+	char *path = realpath(disk->path, NULL), *socket = listener_path(&server->listener);
+
+	fprintf(arg, "%d\t%s\t%s\n", server_front_end(server), socket,
+		path ?: disk->path);
+	free(path);
+	free(socket);
+}
+
+static void list(FILE *answer, const char *argument)
+{
+	(void)argument;
+	fputs("ok\n", answer);
+	serve_each(list_one, answer);
+}
+
 static void resize(FILE *answer, const char *socket)
 {
 	struct server *server = serve_find(socket);
@@ -33,9 +51,11 @@ static void resize(FILE *answer, const char *socket)
 
 static const struct {
 	const char *name;
+	bool takes_argument;
 	void (*act)(FILE *answer, const char *argument);
 } verbs[] = {
-	{ "resize", resize },
+	{ "list", false, list },
+	{ "resize", true, resize },
 };
 
 static void act(FILE *answer, char *line)
@@ -46,7 +66,7 @@ static void act(FILE *answer, char *line)
 	if (argument)
 		*argument++ = '\0';
 	for (i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
-		if (!strcmp(line, verbs[i].name) && argument) {
+		if (!strcmp(line, verbs[i].name) && verbs[i].takes_argument == !!argument) {
 			verbs[i].act(answer, argument);
 			return;
 		}

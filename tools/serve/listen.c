@@ -18,6 +18,9 @@
 /* Connections that wait: more than one are refused anyway. */
 #define BACKLOG		8
 
+/* A path of a socket with its NUL, which the kernel's structure may not have. */
+#define SOCKET_PATH_SIZE	(sizeof(((struct sockaddr_un *)0)->sun_path) + 1)
+
 /* How long one waits for descriptors before he tries again. */
 #define PATIENCE_MS	100
 
@@ -36,13 +39,26 @@ static unsigned int num_inherited(void)
 	return num;
 }
 
-static bool has_path(int fd, const char *path)
+/* Where the socket is bound to; empty if nowhere. */
+static void path_of(int fd, char path[SOCKET_PATH_SIZE])
 {
 	struct sockaddr_un address = { 0 };
-	socklen_t length = sizeof(address) - 1;
+	socklen_t length = sizeof(address);
 
-	return !getsockname(fd, (struct sockaddr *)&address, &length) &&
-	       address.sun_family == AF_UNIX && !strcmp(address.sun_path, path);
+	*path = '\0';
+	if (getsockname(fd, (struct sockaddr *)&address, &length) ||
+	    address.sun_family != AF_UNIX)
+		return;
+	memcpy(path, address.sun_path, sizeof(address.sun_path));
+	path[sizeof(address.sun_path)] = '\0';
+}
+
+static bool has_path(int fd, const char *path)
+{
+	char bound[SOCKET_PATH_SIZE];
+
+	path_of(fd, bound);
+	return !strcmp(bound, path);
 }
 
 /* Whether the @i'th of names that are parted by colons is @name. */
@@ -192,6 +208,15 @@ int listener_accept(const struct listener *listener)
 	if (error == EMFILE || error == ENFILE)
 		usleep(PATIENCE_MS * 1000);
 	return -error;
+}
+
+char *listener_path(const struct listener *listener)
+{
+	char bound[SOCKET_PATH_SIZE], *path;
+
+	path_of(listener->fd, bound);
+	path = *bound ? realpath(bound, NULL) : NULL;
+	return path ?: strdup(listener->name);
 }
 
 void listener_unlink(const struct listener *listener)

@@ -33,6 +33,12 @@ void listener_check_inherited(void);
  */
 int listener_accept(const struct listener *listener);
 
+/*
+ * The path where it listens, whoever made it, also if it was given by the name of an
+ * inherited socket; the name as given where there is none.  To be freed.
+ */
+char *listener_path(const struct listener *listener);
+
 /* Removes the path if the listener made it and it is still its own. */
 void listener_unlink(const struct listener *listener);
 

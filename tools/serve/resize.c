@@ -1,87 +1,111 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* `vhost-pin resize`: tells a running server that a disk has another size. */
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <unistd.h>
 
+#include "../cli/ask.h"
+#include "../cli/host.h"
 #include "../cli/say.h"
 #include "resize.h"
 
-static const char help[] =
-"Usage: vhost-pin resize --control PATH SOCKET\n"
-"\n"
-"Has a running 'vhost-pin serve --control PATH' read again how large the disk is\n"
-"that it serves at SOCKET, after a file was truncated or a volume extended.  The\n"
-"guest is told, and the new size in bytes is printed.\n";
+static const struct opt options[] = {
+	{ "control", 'c', false, "PATH",
+	  "NAME is the socket of a disk whose server listens at PATH: for those\n"
+	  "who may not see the process of the server" },
+	{ }
+};
 
-/* The control socket at @path, as a stream. */
-static FILE *open_control(const char *path)
+static void take(void *arg, int key, const char *value)
 {
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	const char **control = arg;
 
-	if (strlen(path) >= sizeof(address.sun_path))
-		die(EXIT_USAGE, "the path of a socket may have %zu characters: %s",
-		    sizeof(address.sun_path) - 1, path);
-	strcpy(address.sun_path, path);
-	if (connect(fd, (struct sockaddr *)&address, sizeof(address)))
-		die(EXIT_FAILURE, "nobody can be reached at %s: %s\n"
-		    "  Was 'vhost-pin serve' started with --control %s?", path,
-		    strerror(errno), path);
-	return fdopen(fd, "r+");
+	(void)key;
+	*control = value;
 }
 
-static const char *parse(int argc, char *argv[], const char **socket)
+/* The disk's socket, and its server's control socket, from what it is called. */
+static char *find(const char *name, const char **control)
 {
-	static const struct option options[] = {
-		{ "control",	required_argument,	NULL, 'c' },
-		{ "help",	no_argument,		NULL, 'h' },
-		{ }
-	};
-	const char *control = NULL;
-	int option;
+	const struct host_disk **found;
+	const struct host_disk *disk;
+	struct host host;
+	char *socket;
 
-	opterr = 0;
-	while ((option = getopt_long(argc, argv, "+:h", options, NULL)) != -1) {
-		switch (option) {
-		case 'c':
-			control = optarg;
-			break;
-		case 'h':
-			fputs(help, stdout);
-			exit(EXIT_SUCCESS);
-		case ':':
-			die(EXIT_USAGE, "resize: %s needs a value", argv[optind - 1]);
-		default:
-			die(EXIT_USAGE, "resize: there is no option %s\n"
-			    "  See 'vhost-pin resize --help'.", argv[optind - 1]);
-		}
-	}
-	if (!control)
-		die(EXIT_USAGE, "resize: which server?  Give its --control PATH.");
-	if (argc - optind != 1)
-		die(EXIT_USAGE, "resize: which disk?  Give the SOCKET that it is served at.");
-	*socket = argv[optind];
-	return control;
+	host_read(&host);
+	found = calloc(host.num + 1, sizeof(*found));
+	if (!found)
+		die(EXIT_FAILURE, "out of memory");
+	if (host_find(&host, name, found) > 1)
+		die(EXIT_FAILURE, "'%s' is more than one disk: %s, %s\n"
+		    "  Give its name or device, as 'vhost-pin list' has it.", name,
+		    found[0]->name, found[1]->name);
+	disk = found[0];
+	if (!disk->control)
+		die(EXIT_FAILURE, "whoever serves '%s' (%s) takes no requests from here\n"
+		    "  A disk can be resized that is served by 'vhost-pin serve --control PATH', by who\n"
+		    "  may connect to PATH (root may).  A disk of 'vhost-pin run' has its new size when\n"
+		    "  the guest is started anew.", name, disk->vm_name);
+	socket = strdup(disk->socket);
+	*control = strdup(disk->control);
+	free(found);
+	host_free(&host);
+	return socket;
 }
 
-int resize_main(int argc, char *argv[])
+static noreturn void die_unanswered(const char *control, const char *error)
 {
-	const char *socket, *control = parse(argc, argv, &socket);
-	FILE *stream = open_control(control);
-	char line[512];
-
-	fprintf(stream, "resize %s\n", socket);
-	if (fflush(stream) || !fgets(line, sizeof(line), stream))
+	switch (errno) {
+	case EREMOTEIO:
+		die(EXIT_FAILURE, "%s", error);
+	case ENAMETOOLONG:
+		die(EXIT_USAGE, "the path of a socket may have 107 characters: %s", control);
+	case EPIPE:
+	case EAGAIN:
 		die(EXIT_FAILURE, "the server at %s does not answer", control);
-	line[strcspn(line, "\n")] = '\0';
-	if (strncmp(line, "ok ", 3))
-		die(EXIT_FAILURE, "%s", strncmp(line, "error ", 6) ? line : line + 6);
-	puts(line + 3);
+	default:
+		die(EXIT_FAILURE, "nobody can be reached at %s: %s\n"
+		    "  Was 'vhost-pin serve' started with --control %s?", control,
+		    strerror(errno), control);
+	}
+}
+
+static int resize_main(const struct command *command, int argc, char *argv[])
+{
+	const char *control = NULL, *name;
+	char *socket, *request, error[512], size[32];
+	int next = command_parse(command, argc, argv, take, &control);
+	FILE *answer;
+
+	if (argc - next != 1)
+		die(EXIT_USAGE, "resize: which disk?  Give its NAME: 'vhost-pin list' has them.");
+	name = argv[next];
+	socket = control ? strdup(name) : find(name, &control);
+	if (asprintf(&request, "resize %s", socket) < 0)
+		die(EXIT_FAILURE, "out of memory");
+	/* It takes as long as the disk does. */
+	answer = ask(control, request, 0, error, sizeof(error));
+	if (!answer)
+		die_unanswered(control, error);
+	if (!fgets(size, sizeof(size), answer))
+		die_unanswered(control, "");
+	fputs(size, stdout);
 	return EXIT_SUCCESS;
 }
+
+const struct command resize_command = {
+	.name = "resize",
+	.usage = "[--control PATH] NAME",
+	.summary = "tells the guest that a disk of a running 'serve' has another size",
+	.about =
+"Has the server of a disk read again how large it is, after a file was truncated or\n"
+"a volume extended.  The guest is told, and the new size in bytes is printed.  NAME\n"
+"is the disk's name, its socket, its path, its device or the process of its VM.\n"
+"\n"
+"Its server must be a 'vhost-pin serve --control PATH', and you must be allowed to\n"
+"connect to that PATH.\n",
+	.options = options,
+	.operand = OPERAND_DISK,
+	.main = resize_main,
+};

@@ -2,7 +2,8 @@
 #ifndef VPIN_SERVE_RESIZE_H
 #define VPIN_SERVE_RESIZE_H
 
-/* The sub-command; @argv[0] is its name. */
-int resize_main(int argc, char *argv[]);
+#include "../cli/command.h"
+
+extern const struct command resize_command;
 
 #endif

@@ -5,8 +5,8 @@
  * through them.
  */
 #include <errno.h>
-#include <getopt.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +16,7 @@
 #include "../cli/memlock.h"
 #include "../cli/node.h"
 #include "../cli/say.h"
+#include "config.h"
 #include "control.h"
 #include "notify.h"
 #include "serve.h"
@@ -28,96 +29,80 @@ static struct server servers[DISKS_MAX];
 static unsigned int num_servers;
 static struct listener control;
 
-static const char help[] =
-"Usage: vhost-pin serve --disk PATH[,OPTION...],socket=SOCKET... [--control PATH]\n"
-"\n"
-"Serves each disk to a VMM that speaks vhost-user (vhost-user-blk) and connects to\n"
-"SOCKET: QEMU, libvirt, Cloud Hypervisor, Firecracker, libblkio.  A disk is one\n"
-"VMM's at a time; when that ends or restarts, the next may connect.\n"
-"\n"
-"Options:\n"
-"  --disk PATH[,OPTION...],socket=SOCKET\n"
-"                  serve PATH, a disk image or a block device, at SOCKET; may be\n"
-"                  given up to 64 times\n"
-"  --control PATH  take requests at the socket PATH: see 'vhost-pin resize'\n"
-"  --node NODE     the module's device node (" VPIN_NODE ")\n"
-"  --help          this text\n"
-"\n"
-"%s"
-"A disk has 64 queues here unless 'queues' says less: VMMs ask for one a virtual CPU.\n"
-"\n"
-"SOCKET is the path of a UNIX socket, which is made, or the name or path of one\n"
-"that is inherited by LISTEN_FDS.  Who may connect has the disk: see to the\n"
-"permissions of its directory.\n"
-"\n"
-"The guest's memory must be shared: memfd, tmpfs or hugetlbfs.  All of it is pinned\n"
-"and counts against RLIMIT_MEMLOCK of this process, once for each disk, unless\n"
-"that has CAP_IPC_LOCK.\n"
-"\n"
-"SIGTERM ends it, when the requests have ended that are under way.\n"
-"\n"
-"Example:\n"
-"  vhost-pin serve --disk /dev/vg0/guest,socket=/run/guest.sock &\n"
-"  qemu-system-x86_64 -accel kvm -m 4G -nographic \\\n"
-"      -object memory-backend-memfd,id=ram,size=4G -machine q35,memory-backend=ram \\\n"
-"      -chardev socket,id=disk,path=/run/guest.sock,reconnect-ms=1000 \\\n"
-"      -device vhost-user-blk-pci,chardev=disk\n";
-
-static void add_disk(const char *text)
+static struct disk *add_disk(const char *text)
 {
 	struct disk *disk = &servers[num_servers].disk;
 
 	if (num_servers == DISKS_MAX)
 		die(EXIT_USAGE, "more than %d disks", DISKS_MAX);
 	disk_parse(disk, text);
-	if (!disk->socket)
-		die(EXIT_USAGE, "--disk: where shall %s be served?  Add ',socket=PATH'.",
-		    disk->path);
 	/* VMMs ask for one a virtual CPU; those that never run cost next to nothing. */
 	if (!disk->queues)
 		disk->queues = VPIN_QUEUES_MAX;
 	/* A guest that moves here stands still while its memory is mapped. */
 	disk->flags = VPIN_ATTACH_LIVE_SETUP | VPIN_ATTACH_LAZY;
 	num_servers++;
+	return disk;
 }
 
-static const char *parse(int argc, char *argv[])
+static void add_argument(const char *text)
 {
-	static const struct option options[] = {
-		{ "disk",	required_argument,	NULL, 'd' },
-		{ "control",	required_argument,	NULL, 'c' },
-		{ "node",	required_argument,	NULL, 'n' },
-		{ "help",	no_argument,		NULL, 'h' },
-		{ }
-	};
-	const char *node = VPIN_NODE;
-	int option;
+	const struct disk *disk = add_disk(text);
 
-	opterr = 0;
-	while ((option = getopt_long(argc, argv, "+:h", options, NULL)) != -1) {
-		switch (option) {
-		case 'd':
-			add_disk(optarg);
-			break;
-		case 'c':
-			control.name = optarg;
-			break;
-		case 'n':
-			node = optarg;
-			break;
-		case 'h':
-			printf(help, disk_help);
-			exit(EXIT_SUCCESS);
-		case ':':
-			die(EXIT_USAGE, "serve: %s needs a value", argv[optind - 1]);
-		default:
-			die(EXIT_USAGE, "serve: there is no option %s\n"
-			    "  See 'vhost-pin serve --help'.", argv[optind - 1]);
-		}
-	}
-	if (argv[optind])
+	if (!disk->socket)
+		die(EXIT_USAGE, "--disk: where shall %s be served?  Add ',socket=PATH'.",
+		    disk->path);
+}
+
+/* The socket's unit must know where it is, and does not read the file. */
+static void add_line(const char *text, char *socket)
+{
+	struct disk *disk = add_disk(text);
+
+	if (disk->socket)
+		die(EXIT_USAGE, "the disk is served at %s: leave out 'socket=%s'",
+		    socket, disk->socket);
+	disk->socket = socket;
+}
+
+static const struct opt options[] = {
+	{ "disk", 'd', false, "PATH[,OPTION...],socket=SOCKET",
+	  "serve PATH, a disk image or a block device, at\n"
+	  "SOCKET; may be given up to 64 times" },
+	{ "config", 'f', false, "FILE",
+	  "serve the disks of FILE, NAME.conf, a line\n"
+	  "'disk=PATH[,OPTION...]' each, the first at\n"
+	  CONFIG_RUN "/NAME.sock, the next at NAME.2.sock\n"
+	  "there: vhost-pin.conf(5); the unit vhost-pin@NAME does" },
+	{ "control", 'c', false, "PATH",
+	  "take requests at the socket PATH: by it 'list' knows\n"
+	  "the disks' names, and 'resize' resizes them" },
+	{ "node", 'n', false, "NODE", "the module's device node (" VPIN_NODE ")" },
+	{ }
+};
+
+static void take(void *arg, int key, const char *value)
+{
+	const char **node = arg;
+
+	if (key == 'd')
+		add_argument(value);
+	else if (key == 'f')
+		config_read(value, add_line);
+	else if (key == 'c')
+		control.name = value;
+	else
+		*node = value;
+}
+
+static const char *parse(const struct command *command, int argc, char *argv[])
+{
+	const char *node = VPIN_NODE;
+	int next = command_parse(command, argc, argv, take, &node);
+
+	if (argv[next])
 		die(EXIT_USAGE, "serve: what is '%s'?\n"
-		    "  See 'vhost-pin serve --help'.", argv[optind]);
+		    "  See 'vhost-pin serve --help'.", argv[next]);
 	if (!num_servers)
 		die(EXIT_USAGE, "serve: which disk?  Give at least one --disk PATH,socket=SOCKET.\n"
 		    "  See 'vhost-pin serve --help'.");
@@ -174,15 +159,27 @@ struct server *serve_find(const char *socket)
 	unsigned int i;
 
 	for (i = 0; i < num_servers; i++) {
-		if (!strcmp(servers[i].disk.socket, socket))
+		char *path = listener_path(&servers[i].listener);
+		bool is = !strcmp(servers[i].disk.socket, socket) || !strcmp(path, socket);
+
+		free(path);
+		if (is)
 			return &servers[i];
 	}
 	return NULL;
 }
 
-int serve_main(int argc, char *argv[])
+void serve_each(void (*see)(void *arg, const struct server *server), void *arg)
 {
-	const char *node = parse(argc, argv);
+	unsigned int i;
+
+	for (i = 0; i < num_servers; i++)
+		see(arg, &servers[i]);
+}
+
+static int serve_main(const struct command *command, int argc, char *argv[])
+{
+	const char *node = parse(command, argc, argv);
 	unsigned int i;
 
 	block_signals();
@@ -209,3 +206,37 @@ int serve_main(int argc, char *argv[])
 	 */
 	return EXIT_SUCCESS;
 }
+
+const struct command serve_command = {
+	.name = "serve",
+	.usage = "--disk PATH[,OPTION...],socket=SOCKET... | --config FILE [--control PATH]",
+	.summary =
+"attaches disks and offers them by vhost-user to VMMs that run already, or\n"
+"are to be migrated",
+	.about =
+"Serves each disk to a VMM that speaks vhost-user (vhost-user-blk) and connects to\n"
+"SOCKET: QEMU, libvirt, Cloud Hypervisor, Firecracker, libblkio.  A disk is one\n"
+"VMM's at a time; when that ends or restarts, the next may connect.\n",
+	.options = options,
+	.takes_disks = true,
+	.more =
+"A disk has 64 queues here unless 'queues' says less: VMMs ask for one a virtual CPU.\n"
+"\n"
+"SOCKET is the path of a UNIX socket, which is made, or the name or path of one\n"
+"that is inherited by LISTEN_FDS.  Who may connect has the disk: see to the\n"
+"permissions of its directory.\n"
+"\n"
+"The guest's memory must be shared: memfd, tmpfs or hugetlbfs.  All of it is pinned\n"
+"and counts against RLIMIT_MEMLOCK of this process, once for each disk, unless\n"
+"that has CAP_IPC_LOCK.\n"
+"\n"
+"SIGTERM ends it, when the requests have ended that are under way.\n"
+"\n"
+"Example:\n"
+"  vhost-pin serve --disk /dev/vg0/guest,socket=/run/guest.sock &\n"
+"  qemu-system-x86_64 -accel kvm -m 4G -nographic \\\n"
+"      -object memory-backend-memfd,id=ram,size=4G -machine q35,memory-backend=ram \\\n"
+"      -chardev socket,id=disk,path=/run/guest.sock,reconnect-ms=1000 \\\n"
+"      -device vhost-user-blk-pci,chardev=disk\n",
+	.main = serve_main,
+};

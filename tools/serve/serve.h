@@ -2,12 +2,19 @@
 #ifndef VPIN_SERVE_SERVE_H
 #define VPIN_SERVE_SERVE_H
 
+#include "../cli/command.h"
+
 struct server;
 
-/* The server whose disk is served at @socket, or NULL. */
+/* Calls @see with each server of this process. */
+void serve_each(void (*see)(void *arg, const struct server *server), void *arg);
+
+/*
+ * The server whose disk is served at @socket, by its path or as the command line
+ * has it, or NULL.
+ */
 struct server *serve_find(const char *socket);
 
-/* The sub-command; @argv[0] is its name. */
-int serve_main(int argc, char *argv[]);
+extern const struct command serve_command;
 
 #endif

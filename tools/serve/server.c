@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <linux/virtio_blk.h>
@@ -52,6 +53,25 @@ void server_open(struct server *server, const char *node)
 	listener_open(&server->listener, disk->socket);
 }
 
+static pid_t process_of(int socket)
+{
+	struct ucred peer = { .pid = 0 };
+	socklen_t length = sizeof(peer);
+
+	getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &length);
+	return peer.pid;
+}
+
+static void set_front_end(struct server *server, pid_t pid)
+{
+	__atomic_store_n(&server->front_end, pid, __ATOMIC_RELAXED);
+}
+
+pid_t server_front_end(const struct server *server)
+{
+	return __atomic_load_n(&server->front_end, __ATOMIC_RELAXED);
+}
+
 static void accept_one(struct server *server)
 {
 	int socket = listener_accept(&server->listener);
@@ -61,6 +81,7 @@ static void accept_one(struct server *server)
 	if (socket < 0)
 		return;
 	if (server->session.socket < 0) {
+		set_front_end(server, process_of(socket));
 		session_begin(&server->session, socket);
 		return;
 	}
@@ -86,6 +107,8 @@ static void *serve(void *arg)
 			session_config_changed(session);
 		if (fds[1].revents)
 			session_receive(session);
+		if (session->socket < 0)
+			set_front_end(server, 0);
 		if (fds[2].revents)
 			accept_one(server);
 	}

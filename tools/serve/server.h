@@ -18,6 +18,7 @@ struct server {
 	struct listener listener;
 	struct report report;
 	struct session session;
+	pid_t front_end;		/* 0: nobody is there; other threads read it */
 };
 
 /* Attaches the disk to a device from @node and listens, or exits with a message. */
@@ -25,6 +26,9 @@ void server_open(struct server *server, const char *node);
 
 /* Serves one front-end after the other until the process ends. */
 void server_start(struct server *server);
+
+/* Whose the disk is now, as a process; 0 if nobody's.  For any thread. */
+pid_t server_front_end(const struct server *server);
 
 /* Has the disk's size read again, in bytes: 0, or a negative errno with a reason. */
 int server_resize(struct server *server, uint64_t *size, struct reason *why);

@@ -9,6 +9,7 @@ import time
 
 from guest import Guest, GuestError
 from qemus import OURS
+from qmp import QmpError
 
 PAGE = 4096
 CHUNK = 1 << 20
@@ -69,7 +70,18 @@ class Vm(Guest):
         self.qmp("device_del", id=f"disk{number}")
         self.until(lambda: f"disk{number}" not in self.devices(), timeout,
                    f"the guest keeps disk{number}")
-        self.qmp("chardev-remove", id=f"disk{number}")
+        # It is gone from the bus before QEMU has let go of all that it had.
+        self.until(lambda: self.gone(f"disk{number}"), timeout, f"QEMU keeps disk{number}")
+
+    def gone(self, chardev):
+        """Removes a chardev, unless a device still has it."""
+        try:
+            self.qmp("chardev-remove", id=chardev)
+        except QmpError as error:
+            if "busy" not in str(error):
+                raise
+            return False
+        return True
 
     def devices(self):
         """The ids of all that is on a PCI bus, also behind bridges."""
