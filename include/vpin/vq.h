@@ -244,7 +244,6 @@ struct vpin_vq {
 
 DECLARE_STATIC_KEY_FALSE(vpin_timed);
 
-
 /* For an ABI, with the device locked. */
 void vpin_vq_init(struct vpin_vq *vq, struct vpin_dev *dev, u16 index);
 void vpin_vq_fini(struct vpin_vq *vq);
