@@ -276,7 +276,6 @@ int vpin_vq_take(struct vpin_vq *vq, u16 *head);
 void vpin_vq_return(struct vpin_vq *vq, u16 head, u32 len);
 void vpin_vq_break(struct vpin_vq *vq, const char *why);
 void vpin_vq_give_up(struct vpin_vq *vq, const char *why);
-void vpin_vq_begin(struct vpin_vq *vq, struct vpin_req *req, u16 head);
 void vpin_vq_complete(struct vpin_req *req);
 void vpin_vq_wake(struct vpin_vq *vq, struct llist_node *node,
 		  struct llist_head *list);
@@ -301,6 +300,26 @@ void vpin_vq_dirty_ring(struct vpin_vq *vq);
 void vpin_vq_dirty_chain(struct vpin_vq *vq);
 void vpin_vq_dirty_begin(struct vpin_vq *vq, struct vpin_req *req);
 void vpin_vq_dirty_end(struct vpin_vq *vq, struct vpin_req *req);
+
+/**
+ * vpin_vq_begin - the chain at hand gets in flight
+ * @vq: the queue
+ * @req: the request for it; ended by vpin_vq_complete()
+ * @head: as taken
+ */
+static inline void vpin_vq_begin(struct vpin_vq *vq, struct vpin_req *req,
+				 u16 head)
+{
+	req->vq = vq;
+	req->head = head;
+	req->view = vq->view;
+	req->view->users++;
+	req->writes = 0;
+	if (unlikely(vq->dirty))
+		vpin_vq_dirty_begin(vq, req);
+	INIT_LIST_HEAD(&req->polled);
+	vq->inflight++;
+}
 
 /* Whether the next chain may have to wait for extents: until another ends. */
 static inline bool vpin_vq_dirty_is_short(const struct vpin_vq *vq)

@@ -145,40 +145,43 @@ bool vpin_blk_parse(struct vpin_blk_req *req, const struct vpin_dev *dev,
 	return true;
 }
 
-/* Has the backend transfer data; what cannot be started now is the queue's. */
+/*
+ * Has the backend transfer data, which is where queue->build.data is; what cannot be
+ * started now is left there.
+ */
 static __always_inline void vpin_blk_transfer(struct vpin_blk_req *req,
-					      struct vpin_vq *vq,
-					      const struct vpin_cursor *data)
+					      struct vpin_vq *vq)
 {
 	struct vpin_blk_queue *queue = vq->priv;
-	struct vpin_blk_build build = {
-		.req = req,
-		.data = *data,
-		.pos = req->sector << SECTOR_SHIFT,
-		.left = req->len,
-	};
+	struct vpin_blk_build *build = &queue->build;
 
-	if (unlikely(!vpin_blk_build(vq, &build)))
-		queue->build = build;
+	build->req = req;
+	build->pos = req->sector << SECTOR_SHIFT;
+	build->left = req->len;
+	build->own_used = false;
+	build->bouncing = false;
+	build->busy = false;
+	build->bounce = NULL;
+	if (likely(vpin_blk_build(vq, build)))
+		build->req = NULL;
 }
 
-/* Has the backend do it; @out is at the data that the device reads. */
+/* Has the backend do it; @data is at the data that the device reads. */
 static void vpin_blk_submit(struct vpin_blk_req *req, struct vpin_vq *vq,
-			    const struct vpin_cursor *out)
+			    struct vpin_cursor *data)
 {
 	const struct vpin_blk_backend *backend = req->disk->backend;
-	struct vpin_cursor in;
 
 	trace_vpin_blk_start(vq, req->req.head, req->type, req->sector, req->len);
 	switch (req->type) {
 	case VIRTIO_BLK_T_IN:
-		vpin_cursor_writable(&in, &vq->chain, vq->view->snap,
+		vpin_cursor_writable(data, &vq->chain, vq->view->snap,
 				     &vq->hint);
-		vpin_blk_transfer(req, vq, &in);
+		vpin_blk_transfer(req, vq);
 		break;
 	case VIRTIO_BLK_T_OUT:
 		req->stable = !vpin_blk_is_writeback(vq->dev);
-		vpin_blk_transfer(req, vq, out);
+		vpin_blk_transfer(req, vq);
 		break;
 	case VIRTIO_BLK_T_FLUSH:
 		/* What cannot be written is stable. */
@@ -235,12 +238,13 @@ static noinline void vpin_blk_answer(const struct vpin_blk_req *req,
 bool vpin_blk_start(struct vpin_blk_req *req, struct vpin_vq *vq, u16 head)
 {
 	const struct vpin_chain *chain = &vq->chain;
-	const struct vpin_dev *dev = vq->dev;
-	struct vpin_cursor out;
+	struct vpin_blk_queue *queue = vq->priv;
+	/* Nothing is being built, or there would be no new request. */
+	struct vpin_cursor *data = &queue->build.data;
 	u32 len = 1;
 
-	vpin_cursor_readable(&out, chain, vq->view->snap, &vq->hint);
-	if (!vpin_blk_parse(req, dev, chain, &out)) {
+	vpin_cursor_readable(data, chain, vq->view->snap, &vq->hint);
+	if (!vpin_blk_parse(req, vq->dev, chain, data)) {
 		vpin_vq_give_up(vq, "a chain has no status byte that could be written");
 		return false;
 	}
@@ -249,7 +253,7 @@ bool vpin_blk_start(struct vpin_blk_req *req, struct vpin_vq *vq, u16 head)
 	    req->type != VIRTIO_BLK_T_GET_ID) {
 		vpin_vq_begin(vq, &req->req, head);
 		atomic_set(&req->parts, 1);
-		vpin_blk_submit(req, vq, &out);
+		vpin_blk_submit(req, vq, data);
 		return true;
 	}
 	if (req->result == VIRTIO_BLK_S_OK)

@@ -171,25 +171,6 @@ void vpin_vq_return(struct vpin_vq *vq, u16 head, u32 len)
 	vpin_vq_push(vq, head, len);
 }
 
-/**
- * vpin_vq_begin - the chain at hand gets in flight
- * @vq: the queue
- * @req: the request for it; ended by vpin_vq_complete()
- * @head: as taken
- */
-void vpin_vq_begin(struct vpin_vq *vq, struct vpin_req *req, u16 head)
-{
-	req->vq = vq;
-	req->head = head;
-	req->view = vq->view;
-	req->view->users++;
-	req->writes = 0;
-	if (unlikely(vq->dirty))
-		vpin_vq_dirty_begin(vq, req);
-	INIT_LIST_HEAD(&req->polled);
-	vq->inflight++;
-}
-
 /* Whether this is a turn of the queue's own, which sees all before it is over. */
 static bool vpin_vq_in_turn(const struct vpin_vq *vq)
 {
