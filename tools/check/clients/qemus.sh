@@ -29,7 +29,7 @@ qemu_unpack() {
 	mkdir "$dir.partial"
 	grep " ${release}[ -]" "$APT_SOURCES" |
 		mmdebstrap --mode="$mode" --variant=extract --quiet --format=tar "${pin[@]}" \
-			--include=qemu-system-x86,seabios \
+			--include=qemu-system-x86,seabios,base-files \
 			--aptopt='APT::Install-Recommends "false"' \
 			--dpkgopt='path-exclude=/usr/share/doc/*' \
 			--dpkgopt='path-exclude=/usr/share/man/*' \
