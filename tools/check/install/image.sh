@@ -39,10 +39,11 @@ install_image() {
 }
 
 install_make() {
-	local release=$1 new=$2 dir=$3 mirrors packages which
+	local release=$1 new=$2 dir=$3 mirrors packages which from=
 	[[ ! -e $dir/complete ]] || return 0
 	need mmdebstrap mke2fs=e2fsprogs dpkg-deb=dpkg
 	mirrors=$(apt_machine_mirrors)
+	[[ $release != trixie ]] || from="-t trixie-backports"
 	say "making an image of Debian $release with systemd: about three minutes"
 	stock_root_remove "$dir"
 	mkdir -p "$dir"
@@ -56,7 +57,7 @@ install_make() {
 			--dpkgopt='path-exclude=/usr/share/doc/*' \
 			--dpkgopt='path-exclude=/usr/share/man/*' \
 			--dpkgopt='path-exclude=/usr/share/locale/*' \
-			--customize-hook="APT_CONFIG=\$MMDEBSTRAP_APT_CONFIG apt-get -qq -y -d install linux-image-$new linux-headers-$new" \
+			--customize-hook="APT_CONFIG=\$MMDEBSTRAP_APT_CONFIG apt-get -qq -y -d $from install linux-image-$new linux-headers-$new" \
 			--customize-hook='mkdir "$1/repo" && mv "$1"/var/cache/apt/archives/*.deb "$1/repo/"' \
 			--customize-hook='rm -rf "$1"/etc/machine-id && : >"$1/etc/machine-id"' \
 			"$release" "$dir/root" - >&2 ||
