@@ -65,7 +65,8 @@ install_make() {
 	install_stage "$dir/root" "$dir/old" "$dir/root"
 	mkdir "$dir/unpacked"
 	for which in "$dir"/root/repo/linux-{image,base,binary,modules}-*.deb; do
-		[[ ! -e $which ]] || dpkg-deb -x "$which" "$dir/unpacked"
+		[[ ! -e $which ]] || dpkg-deb --fsys-tarfile "$which" |
+			tar -x -C "$dir/unpacked" --exclude=./usr/share
 	done
 	[[ -e $dir/unpacked/lib ]] || ln -s usr/lib "$dir/unpacked/lib"
 	depmod -b "$dir/unpacked" "$(basename "$dir"/unpacked/lib/modules/*)"
