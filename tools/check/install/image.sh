@@ -24,7 +24,7 @@ install_clients() {
 	[[ $1 != trixie ]] || echo qemu-utils qemu-block-extra
 }
 
-# install_image RELEASE: the directory that holds disk.img, and for each of the two
+# install_image RELEASE: the directory that holds root/, and for each of the two
 # kernels old/ and new/ with vmlinuz, initrd.gz and its release's name
 install_image() {
 	local key dir new
@@ -71,11 +71,9 @@ install_make() {
 	[[ -e $dir/unpacked/lib ]] || ln -s usr/lib "$dir/unpacked/lib"
 	depmod -b "$dir/unpacked" "$(basename "$dir"/unpacked/lib/modules/*)"
 	install_stage "$dir/unpacked" "$dir/new"
-	install_check_unit "$dir/root"
-	truncate -s 4G "$dir/disk.img"
-	as_root mke2fs -q -t ext4 -O ^has_journal -d "$dir/root" -F "$dir/disk.img"
-	stock_root_remove "$dir/root"
-	stock_root_remove "$dir/unpacked"
+	as_root bash -euc "$(declare -f install_check_unit); install_check_unit \"\$1\"" unit \
+		"$dir/root"
+	rm -rf "$dir/unpacked"
 	touch "$dir/complete"
 }
 
