@@ -57,6 +57,7 @@ install_make() {
 			--dpkgopt='path-exclude=/usr/share/doc/*' \
 			--dpkgopt='path-exclude=/usr/share/man/*' \
 			--dpkgopt='path-exclude=/usr/share/locale/*' \
+			--customize-hook='rm -f "$1"/var/cache/apt/archives/*.deb' \
 			--customize-hook="APT_CONFIG=\$MMDEBSTRAP_APT_CONFIG apt-get -qq -y -d $from install linux-image-$new linux-headers-$new" \
 			--customize-hook='mkdir "$1/repo" && mv "$1"/var/cache/apt/archives/*.deb "$1/repo/"' \
 			--customize-hook='rm -rf "$1"/etc/machine-id && : >"$1/etc/machine-id"' \
