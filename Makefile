@@ -26,6 +26,24 @@ module: ## builds vhost_pin.ko against KDIR (default: the running kernel's heade
 tools: ## builds the CLI and the test programs into build/bin
 	$(MAKE) -C tools
 
+program: ## builds the program as it is installed: build/program/vhost-pin
+	$(MAKE) -C tools STATIC= BUILD=$(CURDIR)/build/program $(CURDIR)/build/program/vhost-pin
+
+install: program man ## installs program, units, manuals and DKMS sources; PREFIX=/usr/local DESTDIR=
+	DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' tools/install install
+
+uninstall: ## removes what `make install` installed
+	DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' tools/install uninstall
+
+modules_install: ## without DKMS: installs the built module for KDIR's kernel
+	$(MAKE) -C $(KDIR) M=$(CURDIR) INSTALL_MOD_DIR=updates modules_install
+
+# Secure Boot: with the key that DKMS made, or a MOK_KEY and MOK_CERT of yours.
+MOK_KEY ?= /var/lib/dkms/mok.key
+MOK_CERT ?= /var/lib/dkms/mok.pub
+sign: ## signs the built module for Secure Boot: MOK_KEY, MOK_CERT (DKMS's own)
+	tools/sign $(KDIR) $(MOK_KEY) $(MOK_CERT) vhost_pin.ko
+
 kunit: ## runs the KUnit suites in UML; KERNEL=6.1, KERNEL_SRC=any/tree, DEBUG=1
 	tools/lab/lab kunit $(if $(KERNEL_SRC),--src $(KERNEL_SRC),$(KERNEL)) $(if $(DEBUG),--debug)
 
@@ -51,6 +69,9 @@ check-hosts: ## what must hold on each way that hosts keep disks: a quarter of a
 	$(MAKE) tools
 	tools/lab/lab run --timeout 3000 -- /lab/src/tools/check/hosts
 
+check-install: ## the packages in VMs of Debian 12 and 13: install, serve, upgrade, purge: an hour
+	tools/check/install/run
+
 dkms-install: ## puts the sources where DKMS looks for them
 	tools/dkms-install
 
@@ -66,9 +87,7 @@ docs: ## the documentation into build/docs/html, the manual pages into build/doc
 man: ## the manual pages alone: takes sphinx, and no kernel
 	tools/docs man
 
-.PHONY: docs man
-
 clean: ## removes what the build made in the tree
 	$(MAKE) -C $(KDIR) M=$(CURDIR) clean
 
-.PHONY: all style module tools kunit shell demo check check-debug check-guests check-clients check-hosts bench dkms-install clean
+.PHONY: all style module tools program install uninstall modules_install sign kunit shell demo check check-debug check-guests check-clients check-hosts check-install bench dkms-install docs man clean

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * vpin-front: a front-end of vhost-user for a disk that somebody else serves, with no
+ * VMM.  It writes, reads back and flushes by some queues, which destroys what the
+ * disk holds; or reads for a while, and says how much it got.
+ */
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "udisk.h"
+
+#define QUEUES		4
+#define LOAD_LENGTH	(256 << 10)
+#define LOAD_SECTORS	(16 << 11)	/* of 16 MiB */
+
+static double now(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return time.tv_sec + time.tv_nsec / 1e9;
+}
+
+/* Bytes that were read in @seconds, or -errno. */
+static int64_t load(struct udisk *disk, double seconds)
+{
+	double end = now() + seconds;
+	uint64_t sector = 0;
+	int64_t bytes = 0;
+
+	while (now() < end) {
+		int ret = blk_do(&disk->vqs[0], &disk->request, VIRTIO_BLK_T_IN, sector,
+				 disk->data, LOAD_LENGTH, NULL);
+
+		if (ret)
+			return ret > 0 ? -EIO : ret;
+		sector = (sector + LOAD_LENGTH / SECTOR) % LOAD_SECTORS;
+		bytes += LOAD_LENGTH;
+	}
+	return bytes;
+}
+
+int main(int argc, char *argv[])
+{
+	static struct udisk disk;
+	double seconds, start;
+	int64_t bytes;
+	int ret;
+
+	if (argc != 2 && argc != 3) {
+		fprintf(stderr, "Usage: vpin-front SOCKET [SECONDS]\n");
+		return 2;
+	}
+	ret = udisk_open(&disk, argv[1], QUEUES);
+	if (ret) {
+		fprintf(stderr, "vpin-front: %s: %s\n", argv[1], strerror(abs(ret)));
+		return EXIT_FAILURE;
+	}
+	if (argc == 3) {
+		seconds = atof(argv[2]);
+		start = now();
+		bytes = load(&disk, seconds);
+		if (bytes < 0)
+			ret = bytes;
+		else
+			printf("%.0f\n", bytes / (now() - start));
+	} else {
+		ret = udisk_works(&disk, 1) ?:
+		      blk_do(&disk.vqs[0], &disk.request, VIRTIO_BLK_T_FLUSH, 0, NULL, 0, NULL);
+	}
+	if (ret)
+		fprintf(stderr, "vpin-front: a request failed: %d\n", ret);
+	udisk_close(&disk);
+	return ret ? EXIT_FAILURE : EXIT_SUCCESS;
+}
