@@ -162,17 +162,26 @@ static noinline void vpin_blk_bdev_submit_polled(struct vpin_blk_req *req,
 		list_del_init(&req->req.polled);
 }
 
-/*
- * Whether the device may wait whatever it is asked.  REQ_NOWAIT is the block
- * layer's: a driver that sleeps while it starts a request (nbd sends it to its
- * server there) does so in the context of who submits.
+/**
+ * vpin_blk_bdev_sleeps - whether a disk's driver sleeps while it starts a request
+ * @blk: the disk, on a block device
+ *
+ * REQ_NOWAIT is the block layer's: such a driver (nbd sends a request to its server
+ * there) sleeps in the context of who submits.  The driver's tags go with the
+ * device, whoever has it open; but not before who uses the queue has left it.
+ *
+ * Return: whether it does, or it cannot be told now.
  */
-static bool vpin_blk_bdev_waits(const struct vpin_blk *blk)
+bool vpin_blk_bdev_sleeps(const struct vpin_blk *blk)
 {
-	const struct blk_mq_tag_set *set = bdev_get_queue(blk->bdev)->tag_set;
+	struct request_queue *q = bdev_get_queue(blk->bdev);
+	bool sleeps;
 
-	return !bdev_nowait(blk->bdev) ||
-	       (set && set->flags & BLK_MQ_F_BLOCKING);
+	if (!percpu_ref_tryget_live(&q->q_usage_counter))
+		return true;
+	sleeps = q->tag_set && q->tag_set->flags & BLK_MQ_F_BLOCKING;
+	percpu_ref_put(&q->q_usage_counter);
+	return sleeps;
 }
 
 static void vpin_blk_bdev_submit(struct vpin_blk_req *req,
@@ -181,7 +190,7 @@ static void vpin_blk_bdev_submit(struct vpin_blk_req *req,
 	struct vpin_blk *blk = req->disk;
 	blk_opf_t opf;
 
-	if (unlikely(vpin_blk_bdev_waits(blk)) ||
+	if (unlikely(READ_ONCE(blk->sleeps) || !bdev_nowait(blk->bdev)) ||
 	    vpin_blk_is_cached(blk, part->pos, part->len)) {
 		vpin_blk_part_block(req, part, vpin_blk_bdev_block);
 		return;

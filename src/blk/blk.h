@@ -113,6 +113,7 @@ struct vpin_blk_counts {
  * @ro: the guest may not write
  * @direct: past the page cache
  * @poll: the block device is polled for what has ended
+ * @sleeps: the block device's driver may sleep while it starts a request
  * @discard: the guest may deallocate
  * @writethrough: writes are stable when they end, whatever the guest says
  * @writeback: what a driver chose last in config space, until then the default
@@ -137,6 +138,7 @@ struct vpin_blk {
 	bool ro;
 	bool direct;
 	bool poll;
+	bool sleeps;
 	bool discard;
 	bool writethrough;
 	bool writeback;
@@ -346,6 +348,7 @@ extern const struct vpin_blk_backend vpin_blk_bdev;
 extern const struct vpin_blk_backend vpin_blk_file;
 
 int vpin_blk_bdev_attach(struct vpin_blk *blk, const struct vpin_attach *args);
+bool vpin_blk_bdev_sleeps(const struct vpin_blk *blk);
 void vpin_blk_bdev_poll(struct vpin_vq *vq);
 int vpin_blk_bdev_do_range(struct vpin_blk *blk, u32 type,
 			   const struct vpin_blk_range *range);

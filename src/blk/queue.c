@@ -67,6 +67,8 @@ int vpin_blk_vq_start(struct vpin_vq *vq)
 	if (!blk->ro)
 		inode_attach_wb(blk->bdev ? blk->mapping->host :
 				d_real_inode(file_dentry(blk->file)), NULL);
+	if (blk->bdev)
+		WRITE_ONCE(blk->sleeps, vpin_blk_bdev_sleeps(blk));
 	queue = kzalloc(sizeof(*queue), GFP_KERNEL_ACCOUNT);
 	if (!queue)
 		return -ENOMEM;
