@@ -21,7 +21,9 @@ BANDWIDTH = 1 << 34
 GONE = (r"ring restore failed|vhost|Failed to (connect|read|write|set)|[Dd]isconnect"
         r"|Connection (reset|refused)|Broken pipe|Unexpected end-of-file"
         # And of a migration that is cancelled.
-        r"|failed to save SaveStateEntry")
+        r"|failed to save SaveStateEntry"
+        # And of a machine that an older QEMU has, too.
+        r"|Machine type '.*' is deprecated")
 
 
 class Host:
