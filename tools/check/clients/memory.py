@@ -134,8 +134,8 @@ class Memory:
         self.vm.qmp("qom-set", path="/machine/peripheral/vmem", property="requested-size",
                     value=mib * MIB)
         self.vm.until(lambda: self.vm.qmp("qom-get", path="/machine/peripheral/vmem",
-                                          property="size") == mib * MIB, 120,
-                      f"virtio-mem has not plugged {mib} MiB")
+                                          property="size") == mib * MIB, 300,
+                      f"virtio-mem has not {mib} MiB plugged")
 
     # Devices
 
