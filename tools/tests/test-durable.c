@@ -637,7 +637,7 @@ static void random_load(struct __test_metadata *_metadata, FIXTURE_DATA(durable)
 		slot->range = guest_alloc(&self->dev.guest, sizeof(*slot->range), 8);
 	}
 	srand(4);
-	for (round = 1; round <= 12; round++) {
+	for (round = 1; round <= 6; round++) {
 		for (steps = 20 + rand() % 100; steps; steps--) {
 			for (i = 0; i < DEPTH; i++)
 				if (!load->slots[i].used)
