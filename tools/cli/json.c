@@ -2,6 +2,7 @@
 #include <inttypes.h>
 
 #include "json.h"
+#include "text.h"
 
 static void begin(struct json *json, const char *name)
 {
@@ -41,13 +42,18 @@ void json_text(struct json *json, const char *name, const char *text)
 		return;
 	}
 	fputc('"', json->out);
-	for (; *text; text++) {
-		if (*text == '"' || *text == '\\')
+	while (*text) {
+		size_t length = text_character(text);
+
+		if (!length)
+			fputs(TEXT_REPLACEMENT, json->out);
+		else if (*text == '"' || *text == '\\')
 			fprintf(json->out, "\\%c", *text);
 		else if ((unsigned char)*text < 0x20)
 			fprintf(json->out, "\\u%04x", *text);
 		else
-			fputc(*text, json->out);
+			fwrite(text, 1, length, json->out);
+		text += length ? length : 1;
 	}
 	fputc('"', json->out);
 }

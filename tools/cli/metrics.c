@@ -16,6 +16,7 @@
 #include "latency.h"
 #include "metrics.h"
 #include "say.h"
+#include "text.h"
 
 static const struct opt options[] = {
 	{ "output", 'o', false, "FILE", "write FILE as a whole, instead of stdout" },
@@ -70,16 +71,21 @@ static const struct family {
 	  NULL, { { BLOCKED, NULL } }, 1 },
 };
 
-/* A label's value, with what must not be in it escaped. */
+/* A label's value, with what must not be in it escaped, or U+FFFD. */
 static void print_value(FILE *out, const char *value)
 {
-	for (; *value; value++) {
-		if (*value == '\n')
+	while (*value) {
+		size_t length = text_character(value);
+
+		if (!length)
+			fputs(TEXT_REPLACEMENT, out);
+		else if (*value == '\n')
 			fputs("\\n", out);
 		else if (*value == '"' || *value == '\\')
 			fprintf(out, "\\%c", *value);
 		else
-			fputc(*value, out);
+			fwrite(value, 1, length, out);
+		value += length ? length : 1;
 	}
 }
 

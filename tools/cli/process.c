@@ -7,6 +7,7 @@
 
 #include "process.h"
 #include "root.h"
+#include "text.h"
 
 char *process_name(pid_t pid)
 {
@@ -18,7 +19,7 @@ char *process_name(pid_t pid)
 	if (asprintf(&name, "%s[%d]", comm ?: "", pid) < 0)
 		die(EXIT_FAILURE, "out of memory");
 	free(comm);
-	return name;
+	return text_clean(name);
 }
 
 /* The next of a process's arguments; false at their end. */

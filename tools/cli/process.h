@@ -7,7 +7,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* "qemu-system-x86[123]", to be freed; "-" for process 0. */
+/* "qemu-system-x86[123]" for a terminal, to be freed; "-" for process 0. */
 char *process_name(pid_t pid);
 
 /*

@@ -14,6 +14,7 @@
 #include "say.h"
 #include "show.h"
 #include "table.h"
+#include "text.h"
 
 static const struct opt options[] = {
 	{ "json", 'j', false, NULL, "for programs: an object, with the module's own names" },
@@ -92,6 +93,17 @@ static void row(const char *name)
 	printf("\n  %-20s", name);
 }
 
+/* What others chose, as a terminal can show it. */
+static void print_text(const char *text)
+{
+	char *copy = strdup(text);
+
+	if (!copy)
+		die(EXIT_FAILURE, "out of memory");
+	fputs(text_clean(copy), stdout);
+	free(copy);
+}
+
 static void show_disk(const struct host_disk *disk)
 {
 	const uint64_t *numbers = disk->numbers;
@@ -99,15 +111,16 @@ static void show_disk(const struct host_disk *disk)
 	char text[SHORT_SIZE];
 	char *owner;
 
-	printf("%s", disk->name);
+	print_text(disk->name);
 	row("device");
 	printf("/sys/class/vhost-pin/%s", disk->device);
 	row("disk");
-	printf("%s (%s, %s), %s, %s%s%s", texts[BACKEND], texts[BACKEND_TYPE], texts[ACCESS],
+	print_text(texts[BACKEND]);
+	printf(" (%s, %s), %s, %s%s%s", texts[BACKEND_TYPE], texts[ACCESS],
 	       short_bytes(text, numbers[CAPACITY]), texts[CACHE],
 	       numbers[BUFFERED] ? ", buffered" : "", numbers[POLLED] ? ", polled" : "");
 	row("serial");
-	printf("%s", *texts[SERIAL] ? texts[SERIAL] : "-");
+	print_text(*texts[SERIAL] ? texts[SERIAL] : "-");
 	row("blocks");
 	printf("%" PRIu64 " bytes, %" PRIu64 " physically", numbers[LOGICAL_BLOCK_SIZE],
 	       numbers[PHYSICAL_BLOCK_SIZE]);
@@ -120,7 +133,7 @@ static void show_disk(const struct host_disk *disk)
 	printf("%s", owner);
 	free(owner);
 	row("socket");
-	printf("%s", disk->socket ?: "-");
+	print_text(disk->socket ?: "-");
 	row("pinned memory");
 	printf("%s, pinned again %" PRIu64 " times", short_bytes(text, numbers[PINNED]),
 	       numbers[REPINS]);

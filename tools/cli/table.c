@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "say.h"
 #include "table.h"
+#include "text.h"
 
 void table_init(struct table *table, const struct column *columns, unsigned int num_columns)
 {
@@ -22,16 +22,12 @@ void table_fini(struct table *table)
 
 void table_add(struct table *table, const char *text)
 {
-	char *cell = strdup(text), *c;
+	char *cell = strdup(text);
 
 	table->cells = reallocarray(table->cells, table->num_cells + 1, sizeof(cell));
 	if (!cell || !table->cells)
 		die(EXIT_FAILURE, "out of memory");
-	for (c = cell; *c; c++) {
-		if (iscntrl((unsigned char)*c))
-			*c = '?';
-	}
-	table->cells[table->num_cells++] = cell;
+	table->cells[table->num_cells++] = text_clean(cell);
 }
 
 static const char *cell_at(const struct table *table, unsigned int row, unsigned int column)
@@ -47,9 +43,10 @@ static void print_row(const struct table *table, FILE *out, const int *widths,
 
 	for (i = 0; i < table->num_columns; i++) {
 		bool last = i == table->num_columns - 1;
-		int room = table->columns[i].right ? widths[i] : last ? 0 : -widths[i];
+		int room = widths[i] - text_width(cells[i]);
 
-		fprintf(out, "%*s%s", room, cells[i], last ? "\n" : "  ");
+		fprintf(out, "%*s%s%*s%s", table->columns[i].right ? room : 0, "", cells[i],
+			table->columns[i].right || last ? 0 : room, "", last ? "\n" : "  ");
 	}
 }
 
@@ -65,7 +62,7 @@ void table_print(const struct table *table, FILE *out, unsigned int first, unsig
 		if (widths[i] < table->columns[i].min)
 			widths[i] = table->columns[i].min;
 		for (row = 0; row < rows; row++) {
-			int length = strlen(cell_at(table, row, i));
+			int length = text_width(cell_at(table, row, i));
 
 			if (length > widths[i])
 				widths[i] = length;

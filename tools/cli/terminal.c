@@ -13,6 +13,7 @@
 
 #include "say.h"
 #include "terminal.h"
+#include "text.h"
 
 /* Sequences of ECMA-48, which every terminal of today knows. */
 #define SCREEN_OURS	"\033[?1049h\033[?25l\033[H\033[J"
@@ -190,11 +191,11 @@ void terminal_draw(const char *text)
 	terminal_size(&rows, &columns);
 	fputs(TO_THE_TOP, out);
 	for (row = 0; *text && row < rows; row++) {
-		int length = strcspn(text, "\n");
+		int length = strcspn(text, "\n"), shown = text_bytes(text, columns);
 
 		/* The last line has no end, or the terminal would scroll. */
 		fprintf(out, "%s%.*s", row ? NEXT_LINE : "",
-			length < (int)columns ? length : (int)columns, text);
+			length < shown ? length : shown, text);
 		text += length + (text[length] == '\n');
 	}
 	fputs(END_OF_SCREEN, out);

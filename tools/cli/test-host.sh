@@ -136,7 +136,19 @@ json 'queues' "[q['index'] for q in j['queues']] == [0, 1] and j['queues'][1]['w
 put "$class/vpin3/serial" $'a"b\\c\td'
 disk=vpin3 json 'what must be escaped' "j['name'] == 'a\"b\\\\c\td' and j['socket'] is None"
 check 'list: what a terminal would not show' 0 'a"b\c?d' -- list
+put "$class/vpin3/serial" $'a\xff\xc0\x80\xed\xa0\x80b'
+disk=vpin3 json 'what is no UTF-8' "j['name'] == 'a' + 6 * '\ufffd' + 'b'"
+put "$class/vpin3/serial" $'gr\u00f6\u00dfe'
+disk=vpin3 json 'UTF-8' "j['name'] == 'gr\u00f6\u00dfe'"
+that 'list: columns are as wide as their characters' \
+	[ "$("$cli" list | LC_ALL=C grep -c '^\(gr....e   \|ROOT    \)vpin')" = 2 ]
 put "$class/vpin3/serial"
+put "$class/vpin10/backend" $'/a\\012b\e[31m\xff\u009b'
+put "$host/proc/321/comm" $'qemu\e[31m\nkvm'
+check 'show: what a terminal would not show' 0 'VM qemu?[31m?kvm[321]' -- show web1
+check 'show: a path that a terminal would not show' 0 'disk /a?b?[31m?? (block' -- show vpin10
+put "$host/proc/321/comm" qemu-kvm
+put "$class/vpin10/backend" /dev/sdz
 
 # What changes while top looks.
 change() # SECONDS
@@ -192,6 +204,9 @@ put "$class/vpin2/serial" $'a"b\\c\nd'
 "$cli" metrics > "$work/metrics"
 that 'metrics: what must be escaped' /usr/bin/python3 "$here/openmetrics.py" "$work/metrics" 'a"b\c
 d'
+put "$class/vpin2/serial" $'a\xffb'
+"$cli" metrics > "$work/metrics"
+that 'metrics: what is no UTF-8' /usr/bin/python3 "$here/openmetrics.py" "$work/metrics" $'a\ufffdb'
 put "$class/vpin2/serial" ROOT
 "$cli" metrics --output "$work/metrics.prom"
 that 'metrics: a file' [ "$(tail -n 1 "$work/metrics.prom")" = '# EOF' ]

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <ctype.h>
+#include <string.h>
+
+#include "text.h"
+
+size_t text_character(const char *text)
+{
+	const unsigned char *bytes = (const unsigned char *)text;
+	/* The least that takes so many bytes. */
+	static const unsigned long least[] = { 0, 0, 0x80, 0x800, 0x10000 };
+	unsigned long code;
+	size_t length, i;
+
+	if (*bytes < 0x80)
+		return 1;
+	length = *bytes >= 0xf0 ? 4 : *bytes >= 0xe0 ? 3 : 2;
+	if (*bytes < 0xc0 || *bytes > 0xf4)
+		return 0;
+	code = *bytes & (0x7f >> length);
+	for (i = 1; i < length; i++) {
+		if ((bytes[i] & 0xc0) != 0x80)
+			return 0;
+		code = code << 6 | (bytes[i] & 0x3f);
+	}
+	if (code < least[length] || code > 0x10ffff || (code >= 0xd800 && code < 0xe000))
+		return 0;
+	return length;
+}
+
+/* ECMA-48's, of one byte or of two: U+0080 to U+009F. */
+static int is_control(const char *text, size_t length)
+{
+	return length == 1 ? iscntrl((unsigned char)*text) :
+	       length == 2 && (unsigned char)text[0] == 0xc2 && (unsigned char)text[1] < 0xa0;
+}
+
+char *text_clean(char *text)
+{
+	char *from = text, *to = text;
+
+	while (*from) {
+		size_t length = text_character(from);
+
+		if (!length || is_control(from, length)) {
+			*to++ = '?';
+			from += length ? length : 1;
+			continue;
+		}
+		memmove(to, from, length);
+		to += length;
+		from += length;
+	}
+	*to = '\0';
+	return text;
+}
+
+size_t text_bytes(const char *text, size_t characters)
+{
+	const char *end = text;
+
+	for (; *end && characters; characters--) {
+		size_t length = text_character(end);
+
+		end += length ? length : 1;
+	}
+	return end - text;
+}
+
+size_t text_width(const char *text)
+{
+	size_t width = 0;
+
+	for (; *text; width++)
+		text += text_bytes(text, 1);
+	return width;
+}

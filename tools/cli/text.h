@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Text that others chose, such as paths and names of processes: any bytes, which a
+ * terminal must not obey, and which JSON and OpenMetrics take as UTF-8 alone.
+ */
+#ifndef VPIN_CLI_TEXT_H
+#define VPIN_CLI_TEXT_H
+
+#include <stddef.h>
+
+/* U+FFFD, for bytes that are no UTF-8. */
+#define TEXT_REPLACEMENT	"\xef\xbf\xbd"
+
+/* Bytes of the character that @text begins with; 0 if it is none in UTF-8. */
+size_t text_character(const char *text);
+
+/* @text itself, where what a terminal would not show as it is has become '?'. */
+char *text_clean(char *text);
+
+/* Characters of @text, and bytes of its first @characters. */
+size_t text_width(const char *text);
+size_t text_bytes(const char *text, size_t characters);
+
+#endif
