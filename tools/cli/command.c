@@ -2,6 +2,7 @@
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <stdnoreturn.h>
 #include <string.h>
 
 #include "command.h"
@@ -10,6 +11,9 @@
 
 /* Most options of a command. */
 #define OPTIONS_MAX	16
+
+/* Keys of options that have no letter begin here. */
+#define LETTERS		256
 
 /* Where the text of an option begins, unless its name is longer. */
 #define COLUMN_MAX	28
@@ -101,19 +105,48 @@ void command_words(const struct command *command)
 		puts(operands[command->operand]);
 }
 
+/* What getopt knows an option by: no letter, if there is none. */
+static int key_of(const struct opt *opt)
+{
+	return opt->brief ? opt->key : LETTERS + opt->key;
+}
+
+/* @arg is not an option, or @known is none of its letters; a known one has a value. */
+static noreturn void die_option(const struct command *command, const char *arg, int known)
+{
+	const char *name = command->name;
+	const struct opt *opt;
+	unsigned int i;
+
+	for (i = 0; known && (opt = option_at(command, i)); i++) {
+		if (key_of(opt) == known)
+			die(EXIT_USAGE, "%s: --%s takes no value\n"
+			    "  See 'vhost-pin %s --help'.", name, opt->name, name);
+	}
+	if (known)
+		die(EXIT_USAGE, "%s: there is no option -%c\n"
+		    "  See 'vhost-pin %s --help'.", name, known, name);
+	die(EXIT_USAGE, "%s: there is no option %s\n"
+	    "  See 'vhost-pin %s --help'.", name, arg, name);
+}
+
 int command_parse(const struct command *command, int argc, char *argv[],
 		  void (*take)(void *arg, int key, const char *value), void *arg)
 {
 	struct option options[OPTIONS_MAX + 1] = { };
-	char brief[3 + 2 * OPTIONS_MAX] = "+:", *to = brief + 2;
+	char brief[3 + 2 * OPTIONS_MAX] = "", *to = brief;
 	const char *name = command->name;
 	const struct opt *opt;
 	unsigned int i;
 	int key;
 
+	/* A program's own options are not ours. */
+	if (command->operand == OPERAND_PROGRAM)
+		*to++ = '+';
+	*to++ = ':';
 	for (i = 0; i < OPTIONS_MAX && (opt = option_at(command, i)); i++) {
 		options[i] = (struct option){
-			.name = opt->name, .has_arg = opt->value != NULL, .val = opt->key,
+			.name = opt->name, .has_arg = opt->value != NULL, .val = key_of(opt),
 		};
 		if (!opt->brief)
 			continue;
@@ -123,7 +156,6 @@ int command_parse(const struct command *command, int argc, char *argv[],
 	}
 
 	opterr = 0;
-	/* '+': a program's own options are not ours. */
 	while ((key = getopt_long(argc, argv, brief, options, NULL)) != -1) {
 		switch (key) {
 		case 'h':
@@ -133,10 +165,9 @@ int command_parse(const struct command *command, int argc, char *argv[],
 			die(EXIT_USAGE, "%s: %s needs a value\n"
 			    "  See 'vhost-pin %s --help'.", name, argv[optind - 1], name);
 		case '?':
-			die(EXIT_USAGE, "%s: there is no option %s\n"
-			    "  See 'vhost-pin %s --help'.", name, argv[optind - 1], name);
+			die_option(command, argv[optind - 1], optopt);
 		default:
-			take(arg, key, optarg);
+			take(arg, key % LETTERS, optarg);
 		}
 	}
 	return optind;

@@ -252,9 +252,6 @@ static int show_main(const struct command *command, int argc, char *argv[])
 	bool json = false;
 	int next = command_parse(command, argc, argv, take, &json);
 
-	/* Behind the name, too. */
-	if (argc - next > 1 && !strcmp(argv[next + 1], "--json"))
-		json = true, argc--;
 	if (argc - next != 1)
 		die(EXIT_USAGE, "show: which disk?  Give its NAME: 'vhost-pin list' has them.");
 	host_read(&host);

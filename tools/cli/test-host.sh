@@ -108,6 +108,7 @@ check 'show: by a link to its path' 0 'vhost-pin/vpin2' '!vpin3' -- show "$work/
 check "show: by its VM's process, all of its disks" 0 'vhost-pin/vpin2' 'vhost-pin/vpin3' '!vpin0' -- show 200
 check 'show: by the process of its front-end' 0 'vhost-pin/vpin0' '!vpin1' -- show 321
 check 'show: process 0 is nobody' 1 "no disk '0'" -- show 0
+check 'show: an option behind the name' 0 '"name": "web1"' -- show web1 --json
 check 'show: which disk' 2 'which disk' 'vhost-pin list' -- show
 check 'show: one at a time' 2 'which disk' -- show web1 ROOT
 check 'show: an option that is none' 2 'no option --fly' 'show --help' -- show --fly web1

@@ -72,6 +72,10 @@ check 'exec help' 0 'VHOST_PIN_FDS' -- exec --help
 check 'no command' 2 'vhost-pin --help' --
 check 'unknown command' 2 "no command 'fly'" -- fly
 check 'unknown option' 2 'no option --fly' 'run --help' -- run --fly
+check 'unknown option: a letter among others' 2 'no option -x' -- top -bxn 1
+check 'an option that takes no value' 2 'top: --batch takes no value' -- top --batch=1
+check 'options behind what they are for' 0 'Usage: vhost-pin show' -- show web --help
+check "a program's own options are its own" 0 "true --help" -- exec --dry-run --disk "$disk" true --help
 check 'option without its value' 2 '--disk needs a value' -- run --disk
 check 'no disk' 2 'which disk' -- run -- qemu-good
 check 'no program' 2 'which program' -- run --disk "$disk"
