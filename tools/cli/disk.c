@@ -227,20 +227,19 @@ static void parse_option(struct disk *disk, char *item)
 /* What is wrong with options that are good one by one. */
 static void check_options(const struct disk *disk)
 {
-	unsigned int queues = disk->queues ? disk->queues : 1;
-
-	if (disk->workers > queues)
+	if (disk->workers > disk->queues)
 		die(EXIT_USAGE, "--disk: workers=%u is more than the disk has queues (%u)",
-		    disk->workers, queues);
+		    disk->workers, disk->queues);
 	if (disk->physical_block_size &&
 	    disk->physical_block_size < disk->logical_block_size)
 		die(EXIT_USAGE, "--disk: physical-block-size=%u is smaller than logical-block-size=%u",
 		    disk->physical_block_size, disk->logical_block_size);
 }
 
-void disk_parse(struct disk *disk, const char *text)
+void disk_parse(struct disk *disk, const char *text, unsigned int queues)
 {
 	memset(disk, 0, sizeof(*disk));
+	disk->queues = queues;
 	disk->fd = -1;
 
 	disk->path = next_item(&text);

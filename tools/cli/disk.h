@@ -27,7 +27,7 @@ struct disk {
 	bool holes;
 	bool share;			/* neither claimed nor locked */
 	bool raw;			/* whatever its contents look like */
-	unsigned int queues;		/* 0: the module's default */
+	unsigned int queues;
 	unsigned int queue_size;	/* 0: the module's default */
 	unsigned int workers;		/* 0: the module's default */
 	unsigned int busyloop;		/* microseconds; 0: none */
@@ -44,9 +44,9 @@ struct disk {
 /*
  * Reads PATH[,OPTION...]; the options are those of disk_help.  A comma in
  * PATH or in a serial number is written twice, as in QEMU.  Exits with a message
- * when the text is wrong.
+ * when the text is wrong.  It has @queues if it does not say how many.
  */
-void disk_parse(struct disk *disk, const char *text);
+void disk_parse(struct disk *disk, const char *text, unsigned int queues);
 
 /* Opens a blank device from @node and attaches the disk, or exits. */
 void disk_attach(struct disk *disk, const char *node);

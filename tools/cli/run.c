@@ -43,7 +43,7 @@ static void add_disk(struct job *job, const char *text)
 
 	if (job->num_disks == DISKS_MAX)
 		die(EXIT_USAGE, "more than %d disks", DISKS_MAX);
-	disk_parse(disk, text);
+	disk_parse(disk, text, 1);
 	if (disk->socket)
 		die(EXIT_USAGE, "--disk: socket=%s: sockets are for 'vhost-pin serve'", disk->socket);
 	job->num_disks++;

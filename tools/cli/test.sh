@@ -130,6 +130,10 @@ check 'serve: unknown option' 2 'no option --fly' 'serve --help' -- serve --fly
 check 'serve: option without its value' 2 '--control needs a value' -- serve --control
 check 'serve: it becomes no program' 2 "what is 'qemu-good'" -- serve --disk "$disk,socket=$work/s" qemu-good
 check 'serve: a wrong option of a disk' 2 'from 1 to 64' -- serve --disk "$disk,queues=65,socket=$work/s"
+check 'serve: as many workers as the queues that it has' 1 "there is no $none" -- \
+	serve --node "$none" --disk "$disk,workers=64,socket=$work/s"
+check 'serve: more workers than the queues that one wants' 2 'queues (2)' -- \
+	serve --node "$none" --disk "$disk,queues=2,workers=3,socket=$work/s"
 check 'serve: no node, and no socket is left' 1 "there is no $none" -- \
 	serve --node "$none" --disk "$disk,socket=$work/s"
 result "$([ -e "$work/s" ] && echo 'not ok' || echo ok)" 'serve: what fails leaves no socket'

@@ -35,10 +35,8 @@ static struct disk *add_disk(const char *text)
 
 	if (num_servers == DISKS_MAX)
 		die(EXIT_USAGE, "more than %d disks", DISKS_MAX);
-	disk_parse(disk, text);
-	/* VMMs ask for one a virtual CPU; those that never run cost next to nothing. */
-	if (!disk->queues)
-		disk->queues = VPIN_QUEUES_MAX;
+	/* VMMs ask for a queue a virtual CPU; those that never run cost next to nothing. */
+	disk_parse(disk, text, VPIN_QUEUES_MAX);
 	/* A guest that moves here stands still while its memory is mapped. */
 	disk->flags = VPIN_ATTACH_LIVE_SETUP | VPIN_ATTACH_LAZY;
 	num_servers++;
