@@ -6,10 +6,16 @@
 #include "say.h"
 
 static const char *where = "";
+static void (*before_last)(void);
 
 void say_where(const char *place)
 {
 	where = place;
+}
+
+void say_last(void (*before)(void))
+{
+	before_last = before;
 }
 
 static void vsay(const char *fmt, va_list args)
@@ -35,6 +41,8 @@ noreturn void die(int status, const char *fmt, ...)
 {
 	va_list args;
 
+	if (before_last)
+		before_last();
 	va_start(args, fmt);
 	vsay(fmt, args);
 	va_end(args);

@@ -17,6 +17,9 @@ void say(const char *fmt, ...) PRINTF_LIKE(1, 2);
 /* What each message begins with, until the next call: the place in a file, or "". */
 void say_where(const char *place);
 
+/* What die() does before it says anything. */
+void say_last(void (*before)(void));
+
 /* say(), then exit with @status. */
 noreturn void die(int status, const char *fmt, ...) PRINTF_LIKE(2, 3);
 

@@ -110,6 +110,8 @@ void terminal_begin(void)
 		die(EXIT_USAGE, "top: this is no terminal\n"
 		    "  For a file or a pipe: vhost-pin top -b, and -n N for N screenfuls.");
 	atexit(give_back);
+	/* Our screen vanishes, with what is said on it. */
+	say_last(give_back);
 	handle(SIGINT, on_end, SA_RESETHAND);
 	handle(SIGTERM, on_end, SA_RESETHAND);
 	handle(SIGHUP, on_end, SA_RESETHAND);

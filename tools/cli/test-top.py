@@ -105,5 +105,20 @@ def signals():
     assert top.end() == 0
 
 
-for test in (keys, window, signals):
+def module_gone():
+    there = os.environ["VHOST_PIN_ROOT"] + "/sys/class/vhost-pin"
+    top = Terminal("-d", "0.1")
+    top.see("ERR/S")
+    os.rename(there, there + ".gone")
+    try:
+        # On the screen that was there before: the other one vanishes.
+        seen = top.see("is not loaded")
+        assert BACK in seen.partition("is not loaded")[0], seen
+        _, status = os.waitpid(top.pid, 0)
+        assert os.WEXITSTATUS(status) == 1
+    finally:
+        os.rename(there + ".gone", there)
+
+
+for test in (keys, window, signals, module_gone):
     test()
