@@ -249,20 +249,15 @@ static struct host_disk *disk_of(struct host *host, pid_t owner, const char *pat
 /* Has the server of a disk say what it knows of its own disks. */
 static void ask_server(struct host *host, const char *control, pid_t owner)
 {
-	char *line = NULL, error[256];
-	size_t size = 0;
-	FILE *answer;
+	char *answer, *next, *line, error[256];
 
-	answer = ask(control, "list", PATIENCE, error, sizeof(error));
-	if (!answer)
-		return;
-	while (getline(&line, &size, answer) > 0) {
+	answer = next = ask(control, "list", PATIENCE, error, sizeof(error));
+	while ((line = strsep(&next, "\n"))) {
 		char *path = line, *vm = strsep(&path, "\t"), *socket = strsep(&path, "\t");
 		struct host_disk *disk;
 
 		if (!path)
 			continue;
-		path[strcspn(path, "\n")] = '\0';
 		disk = disk_of(host, owner, path);
 		if (!disk)
 			continue;
@@ -270,8 +265,7 @@ static void ask_server(struct host *host, const char *control, pid_t owner)
 		disk->socket = strdup(socket);
 		disk->control = strdup(control);
 	}
-	free(line);
-	fclose(answer);
+	free(answer);
 }
 
 /* Once for each process. */

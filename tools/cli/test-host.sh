@@ -228,7 +228,29 @@ check 'resize: nobody is there' 1 'nobody can be reached' -- resize --control "$
 kill "$server"
 wait "$server" 2> /dev/null || true
 server=
-check 'list: a server that does not answer keeps no one' 0 'vpin0 vpin0 running 10.0G vhost-pin[100] - /dev/dm-0' -- list
+check 'list: a server that has ended keeps no one' 0 'vpin0 vpin0 running 10.0G vhost-pin[100] - /dev/dm-0' -- list
+rm "$work/control"
+python3 - "$work/control" <<-'END' &
+	import socket, sys, time
+	server = socket.socket(socket.AF_UNIX)
+	server.bind(sys.argv[1])
+	server.listen(8)
+	one, _ = server.accept()
+	one.sendall(b"ok\n")
+	try:
+	    while True:
+	        one.sendall(b"1")
+	        time.sleep(0.5)
+	except OSError:
+	    pass
+END
+server=$!
+for _ in {1..50}; do [ ! -S "$work/control" ] || break; sleep 0.1; done
+that 'list: a server that never comes to an end keeps no one' \
+	timeout 10 bash -c '"$1" list | grep -q "^vpin0 .* vhost-pin\[100\] "' - "$cli"
+kill "$server" 2> /dev/null || true
+wait "$server" 2> /dev/null || true
+server=
 
 # A host on which all is well, and then one thing after the other is not.
 release=6.12.99-test

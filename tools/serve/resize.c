@@ -74,9 +74,8 @@ static noreturn void die_unanswered(const char *control, const char *error)
 static int resize_main(const struct command *command, int argc, char *argv[])
 {
 	const char *control = NULL, *name;
-	char *socket, *request, error[512], size[32];
+	char *socket, *request, error[512], *size;
 	int next = command_parse(command, argc, argv, take, &control);
-	FILE *answer;
 
 	if (argc - next != 1)
 		die(EXIT_USAGE, "resize: which disk?  Give its NAME: 'vhost-pin list' has them.");
@@ -85,12 +84,11 @@ static int resize_main(const struct command *command, int argc, char *argv[])
 	if (asprintf(&request, "resize %s", socket) < 0)
 		die(EXIT_FAILURE, "out of memory");
 	/* It takes as long as the disk does. */
-	answer = ask(control, request, 0, error, sizeof(error));
-	if (!answer)
+	size = ask(control, request, 0, error, sizeof(error));
+	if (!size)
 		die_unanswered(control, error);
-	if (!fgets(size, sizeof(size), answer))
-		die_unanswered(control, "");
 	fputs(size, stdout);
+	free(size);
 	return EXIT_SUCCESS;
 }
 
