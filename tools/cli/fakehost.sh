@@ -3,7 +3,7 @@
 # A host that is a directory: what the module, /proc and /boot would say.  For
 # VHOST_PIN_ROOT=DIR vhost-pin ...
 
-COUNTERS="reads writes flushes discards write_zeroes get_ids read_bytes written_bytes
+COUNTERS="reads writes flushes discards write_zeroes get_ids others read_bytes written_bytes
 	discarded_bytes zeroed_bytes errors_io errors_unsupported errors_malformed kicks
 	signals signals_suppressed turns polls poll_hits bounced blocked"
 

@@ -16,7 +16,7 @@
 #define PATIENCE	2
 
 const char *const host_counters[NUM_COUNTERS] = {
-	"reads", "writes", "flushes", "discards", "write_zeroes", "get_ids",
+	"reads", "writes", "flushes", "discards", "write_zeroes", "get_ids", "others",
 	"read_bytes", "written_bytes", "discarded_bytes", "zeroed_bytes",
 	"errors_io", "errors_unsupported", "errors_malformed",
 	"kicks", "signals", "signals_suppressed", "turns", "polls", "poll_hits",

@@ -51,7 +51,8 @@ static const struct family {
 } families[] = {
 	{ "requests", NULL, "Requests that have ended, well or not, by their type.", "type",
 	  { { READS, "read" }, { WRITES, "write" }, { FLUSHES, "flush" },
-	    { DISCARDS, "discard" }, { WRITE_ZEROES, "write_zeroes" }, { GET_IDS, "get_id" } }, 6 },
+	    { DISCARDS, "discard" }, { WRITE_ZEROES, "write_zeroes" }, { GET_IDS, "get_id" },
+	    { OTHERS, "other" } }, 7 },
 	{ "transferred_bytes", "bytes", "Bytes of data that were read, written, discarded or zeroed.",
 	  "type", { { READ_BYTES, "read" }, { WRITTEN_BYTES, "write" },
 	    { DISCARDED_BYTES, "discard" }, { ZEROED_BYTES, "write_zeroes" } }, 4 },

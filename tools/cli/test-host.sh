@@ -118,8 +118,9 @@ put "$class/vpin0/queues/0/reads" 18446744073709551615
 put "$class/vpin0/queues/1/writes" 7
 put "$class/vpin0/queues/1/turns" 1
 put "$class/vpin0/queues/0/latency" "0 0 0 0 0 100 0 0 0 1 $(printf '0 %.0s' {1..30})"
-check 'show: counters' 0 'reads 18446744073709551615' 'writes 7' -- show web1
-check 'show: a queue that has run is shown' 0 '1 disabled 256 0 7' -- show web1
+put "$class/vpin0/queues/1/others" 2
+check 'show: counters' 0 'reads 18446744073709551615' 'writes 7' 'others 2' -- show web1
+check 'show: a queue that has run is shown' 0 '1 disabled 256 0 9' -- show web1
 check 'show: latency is inside of its bucket' 0 '50 % 48us, 99 % 64us, 99.9 % 972us' -- show web1
 put "$class/vpin0/queues/0/reads" 1000
 
@@ -195,6 +196,7 @@ done
 metric() { check "metrics: $1" 0 "${@:2}" -- metrics; }
 metric 'counters' 'vhost_pin_requests_total{device="vpin0",name="web1",type="read"} 3000' \
 	'vhost_pin_transferred_bytes_total{device="vpin0",name="web1",type="read"} 8388608' \
+	'vhost_pin_requests_total{device="vpin0",name="web1",type="other"} 2' \
 	'vhost_pin_errors_total{device="vpin0",name="web1",cause="io"} 1'
 metric 'states' 'name="web1",state="running"} 1' 'name="web1",state="broken"} 0'
 metric 'a histogram counts what is below' 'le="6.4e-05"} 100' 'le="0.000128"} 2100' 'le="+Inf"} 2101' \
