@@ -243,7 +243,7 @@ static void see_module(const char *release)
 		cure("if that fails: /var/lib/dkms/vhost-pin/*/build/make.log");
 	} else {
 		lacks("module", "not installed");
-		cure("apt install vhost-pin-dkms; or from its sources: tools/dkms-install");
+		cure("apt install vhost-pin-dkms; or from its sources: make install");
 	}
 	free(version);
 }

@@ -186,8 +186,8 @@ const char *holder_of(const struct stat *st)
 	if (!found)
 		found = process_of(st);
 	return found ? found :
-		"by a VM that vhost-pin serves (fuser " VPIN_NODE " lists them), one that was\n"
-		"  killed and whose I/O has not ended, or a process that you cannot see";
+		"by a disk of 'vhost-pin list', also of a VM that was killed and whose I/O\n"
+		"  has not ended, or by a process that you cannot see";
 }
 
 const char *holder_loop(const struct stat *wanted, bool read_only)

@@ -329,7 +329,8 @@ if unshare -r chroot "$inside" /vhost-pin --version > /dev/null 2>&1; then
 		check "T11 $1" 1 'there is no /dev/vhost-pin' "${@:2}" -- \
 			exec --disk /disk.img -- true
 	}
-	missing 'the module is not installed' "not installed for the running kernel, $release" dkms-install
+	missing 'the module is not installed' "not installed for the running kernel, $release" \
+		'apt install vhost-pin-dkms' 'make install && dkms install vhost-pin/'
 	mkdir -p "$inside/usr/src/vhost-pin-0.1.0"
 	missing 'the headers of the kernel are missing' \
 		'whose headers are not installed' "apt install linux-headers-$release"
