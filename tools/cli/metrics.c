@@ -233,7 +233,7 @@ static void print_disks(FILE *out, const struct host *host)
 	print_gauge(out, host, "pinned_bytes", "bytes", "Guest memory that is pinned for a disk.", PINNED);
 	print_gauge(out, host, "dirty_log_bytes", "bytes", "Size of the dirty log; 0 without one.", LOG);
 	describe(out, "repins", "counter", NULL,
-		 "Times that memory was pinned again, after its owner had changed it.");
+		 "Pages that were pinned when a request accessed them: again, or for the first time.");
 	for (i = 0; i < host->num; i++) {
 		begin(out, "repins", "_total", &host->disks[i], NULL);
 		fprintf(out, "} %" PRIu64 "\n", host->disks[i].numbers[REPINS]);

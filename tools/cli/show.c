@@ -135,7 +135,7 @@ static void show_disk(const struct host_disk *disk)
 	row("socket");
 	print_text(disk->socket ?: "-");
 	row("pinned memory");
-	printf("%s, pinned again %" PRIu64 " times", short_bytes(text, numbers[PINNED]),
+	printf("%s, %" PRIu64 " pages when they were accessed", short_bytes(text, numbers[PINNED]),
 	       numbers[REPINS]);
 	row("dirty log");
 	printf("%s", numbers[LOG] ? short_bytes(text, numbers[LOG]) : "-");

@@ -95,7 +95,7 @@ that 'list: in the order of the devices' \
 check 'list: it takes no name' 2 'show NAME' -- list web1
 
 check 'show: by name' 0 'device /sys/class/vhost-pin/vpin0' 'VM qemu-kvm[321]' \
-	'owner vhost-pin[100]' 'socket /run/web1.sock' 'pinned memory 4.00G' \
+	'owner vhost-pin[100]' 'socket /run/web1.sock' 'pinned memory 4.00G, 3 pages when they were accessed' \
 	'echo 1 > /sys/class/vhost-pin/vpin0/latency' -- show web1
 check 'show: by device' 0 'vpin1' -- show vpin1
 check 'show: by socket' 0 'vhost-pin/vpin1' -- show /run/web1.2.sock
@@ -248,6 +248,7 @@ python3 - "$work/control" <<-'END' &
 END
 server=$!
 for _ in {1..50}; do [ ! -S "$work/control" ] || break; sleep 0.1; done
+# shellcheck disable=SC2016 # the other shell is to expand it
 that 'list: a server that never comes to an end keeps no one' \
 	timeout 10 bash -c '"$1" list | grep -q "^vpin0 .* vhost-pin\[100\] "' - "$cli"
 kill "$server" 2> /dev/null || true
