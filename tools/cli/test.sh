@@ -134,6 +134,9 @@ check 'serve: as many workers as the queues that it has' 1 "there is no $none" -
 	serve --node "$none" --disk "$disk,workers=64,socket=$work/s"
 check 'serve: more workers than the queues that one wants' 2 'queues (2)' -- \
 	serve --node "$none" --disk "$disk,queues=2,workers=3,socket=$work/s"
+printf 'disk=%s,ro\r\n' "$disk" > "$work/dos.conf"
+check 'serve: a file whose lines end as those of DOS' 1 "there is no $none" -- \
+	serve --node "$none" --config "$work/dos.conf"
 check 'serve: no node, and no socket is left' 1 "there is no $none" -- \
 	serve --node "$none" --disk "$disk,socket=$work/s"
 result "$([ -e "$work/s" ] && echo 'not ok' || echo ok)" 'serve: what fails leaves no socket'

@@ -9,7 +9,7 @@
 
 #define SUFFIX	".conf"
 #define DISK	"disk="
-#define BLANK	" \t\n"
+#define BLANK	" \t\r\n"
 
 /* What the VM is called: of letters that systemd leaves as they are. */
 static char *config_name(const char *path)
