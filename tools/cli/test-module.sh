@@ -338,6 +338,8 @@ check 'list: it has gone' 0 '!qemu-io' -- "$cli" list
 truncate -s 24M "$work/b.img"
 check 'resize: by name' 0 25165824 -- "$cli" resize two
 check 'metrics: the new size' 0 'name="two"} 25165824' '# EOF' -- "$cli" metrics
+truncate -s 1000 "$work/b.img"
+check 'resize: a length that is not whole blocks' 1 'not whole blocks' "kernel's log" -- "$cli" resize two
 truncate -s 16M "$work/b.img"
 kill "$served"
 wait "$served" || true

@@ -133,6 +133,9 @@ int server_resize(struct server *server, uint64_t *size, struct reason *why)
 				    offsetof(struct virtio_blk_config, capacity),
 				    sizeof(sectors), &sectors);
 
+	if (ret == -EINVAL)
+		return reason_is(why, -ret, "the size of %s is not whole blocks: the kernel's log says how to mend that",
+				 server->disk.path);
 	if (ret)
 		return reason_is(why, -ret, "the size of %s cannot be changed: %s",
 				 server->disk.path, strerror(-ret));
