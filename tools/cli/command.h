@@ -38,7 +38,8 @@ struct command {
 
 /*
  * Has @take know each option of @argv, and returns the index of what is behind
- * them, where it has put what is none (but for a program and its arguments).  Answers --help, and exits with a message when an option is wrong.
+ * them, where it has put what is none (but for a program and its arguments).
+ * Answers --help, and exits with a message when an option is wrong.
  */
 int command_parse(const struct command *command, int argc, char *argv[],
 		  void (*take)(void *arg, int key, const char *value), void *arg);

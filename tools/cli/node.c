@@ -40,7 +40,8 @@ static noreturn void die_missing(const char *node)
 	if (!module_has_sources())
 		die(EXIT_FAILURE, "there is no %s: the vhost_pin module is not installed for the running kernel, %s\n"
 		    "  As root: apt install vhost-pin-dkms && modprobe vhost_pin\n"
-		    "  or, from its sources: make install && dkms install vhost-pin/" VPIN_VERSION, node, release);
+		    "  or, from its sources: make install && dkms install vhost-pin/" VPIN_VERSION,
+		    node, release);
 	if (!kernel_has_headers(release))
 		die(EXIT_FAILURE, "there is no %s: the vhost_pin module is not built for the running kernel, %s,\n"
 		    "  whose headers are not installed.  As root:\n"
