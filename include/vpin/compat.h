@@ -45,6 +45,9 @@ static inline void vpin_eventfd_signal(struct eventfd_ctx *ctx)
 /*
  * Pins up to @nr pages of @mm for long, with GUP's @flags.  Before 6.5 who held a
  * page for long could not let go of the lock while it was faulted in.
+ *
+ * What comes from a file system or a monitor of the owner's may never come.  Who is
+ * killed waits no more; who works for others cannot be killed, and does not wait.
  */
 static inline long vpin_pin_pages_of(struct mm_struct *mm, unsigned long start,
 				     int nr, unsigned int flags,
@@ -55,6 +58,8 @@ static inline long vpin_pin_pages_of(struct mm_struct *mm, unsigned long start,
 
 	if (mm == current->mm)
 		return pin_user_pages_fast(start, nr, flags, pages);
+	if (current->flags & PF_WQ_WORKER)
+		flags |= FOLL_NOWAIT;
 	if (mmap_read_lock_killable(mm))
 		return -EINTR;
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 5, 0)

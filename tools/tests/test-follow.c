@@ -371,6 +371,26 @@ TEST_F(vmm, V39_lazy_memory_that_cannot_be_pinned)
 	munmap(none, SIZE);
 }
 
+/* Only the first page says whether memory can be pinned. */
+TEST_F(vmm, V39_lazy_memory_of_which_a_part_cannot_be_pinned)
+{
+	int memfd = memfd_create("short", MFD_CLOEXEC);
+	uint8_t *memory;
+
+	ASSERT_EQ(0, ftruncate(memfd, GUEST_PAGE));
+	memory = mmap(NULL, SIZE, RW, MAP_SHARED, memfd, 0);
+	EXPECT_EQ(-EFAULT, MAP(FAR, SIZE, memory, VHOST_ACCESS_RW));
+	UNMAP(FAR, SIZE);
+	dev_close(&self->dev);
+	ASSERT_EQ(0, dev_run(&self->dev, self->backend, &lazily));
+	blk_init(&self->request, &self->dev.guest);
+	EXPECT_EQ(0, MAP(FAR, SIZE, memory, VHOST_ACCESS_RW));
+	EXPECT_EQ(0, transfer(self, VIRTIO_BLK_T_IN, 0, 0, GUEST_PAGE));
+	EXPECT_EQ(VIRTIO_BLK_S_IOERR, transfer(self, VIRTIO_BLK_T_IN, 0, GUEST_PAGE, GUEST_PAGE));
+	munmap(memory, SIZE);
+	close(memfd);
+}
+
 /* Where nothing is there is an I/O error, and nothing worse. */
 TEST_F(vmm, V32_memory_that_is_not_there)
 {

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/fuse.h>
+#include <pthread.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "stuck.h"
+
+#define SIZE	(64UL << 20)
+
+static int fuse;
+
+static void answer(uint64_t unique, const void *body, size_t length)
+{
+	char buf[512];
+	struct fuse_out_header *out = (void *)buf;
+
+	*out = (struct fuse_out_header){ .len = sizeof(*out) + length, .unique = unique };
+	memcpy(out + 1, body, length);
+	write(fuse, buf, out->len);
+}
+
+static void *serve(void *unused)
+{
+	static char buf[1 << 17];
+	const struct fuse_in_header *in = (const void *)buf;
+
+	(void)unused;
+	while (read(fuse, buf, sizeof(buf)) > 0) {
+		const struct fuse_init_out init = {
+			.major = FUSE_KERNEL_VERSION, .minor = 31, .max_write = 4096,
+			.max_readahead = 4096, .max_background = 16,
+			/* Who waits for a page can be killed then. */
+			.flags = FUSE_ASYNC_READ,
+			.congestion_threshold = 16,
+		};
+		const struct fuse_attr_out attr = {
+			.attr_valid = 1000000,
+			.attr = { .ino = 1, .mode = S_IFREG | 0666, .nlink = 1, .size = SIZE,
+				  .blksize = 4096 },
+		};
+		/* Nor may who closes it have to wait. */
+		const struct fuse_open_out open = { .fh = 1, .open_flags = FOPEN_NOFLUSH };
+
+		if (in->opcode == FUSE_INIT)
+			answer(in->unique, &init, sizeof(init));
+		else if (in->opcode == FUSE_GETATTR)
+			answer(in->unique, &attr, sizeof(attr));
+		else if (in->opcode == FUSE_OPEN)
+			answer(in->unique, &open, sizeof(open));
+	}
+	return NULL;
+}
+
+int stuck_open(const char *path)
+{
+	struct stat stat;
+	pthread_t thread;
+	char options[80];
+	int fd;
+
+	fuse = open("/dev/fuse", O_RDWR | O_CLOEXEC);
+	fd = open(path, O_CREAT | O_RDWR, 0600);
+	if (fuse < 0 || fd < 0)
+		return -errno;
+	close(fd);
+	snprintf(options, sizeof(options), "fd=%d,rootmode=100000,user_id=0,group_id=0", fuse);
+	if (mount("stuck", path, "fuse", MS_NODEV | MS_NOSUID, options) ||
+	    pthread_create(&thread, NULL, serve, NULL))
+		return -errno;
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	/* Only now the kernel knows how long it is. */
+	return fd < 0 || fstat(fd, &stat) ? -errno : fd;
+}
+
+void stuck_end(const char *path)
+{
+	umount2(path, MNT_FORCE);
+	umount2(path, MNT_DETACH);
+	unlink(path);
+}
