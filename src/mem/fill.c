@@ -4,7 +4,6 @@
  * of his mapping, and, where he does not want to wait for all of them when he maps
  * his memory, those that nobody has accessed yet.
  */
-#include <linux/hugetlb_inline.h>
 #include <linux/minmax.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
