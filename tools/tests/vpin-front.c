@@ -2,8 +2,9 @@
 /*
  * vpin-front: a front-end of vhost-user for a disk that somebody else serves, with no
  * VMM.  It writes, reads back and flushes by some queues, which destroys what the
- * disk holds; or reads for a while, and says how much it got.
+ * disk holds; or reads all of it in turn for a while, and says how much it got.
  */
+#include <endian.h>
 #include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -15,7 +16,6 @@
 
 #define QUEUES		4
 #define LOAD_LENGTH	(256 << 10)
-#define LOAD_SECTORS	(16 << 11)	/* of 16 MiB */
 
 static double now(void)
 {
@@ -29,16 +29,21 @@ static double now(void)
 static int64_t load(struct udisk *disk, double seconds)
 {
 	double end = now() + seconds;
-	uint64_t sector = 0;
+	uint64_t sector = 0, sectors;
 	int64_t bytes = 0;
+	int ret = front_get_config(&disk->front, 0, sizeof(sectors), 0, &sectors);
 
+	if (ret)
+		return ret;
+	sectors = le64toh(sectors) / (LOAD_LENGTH / SECTOR) * (LOAD_LENGTH / SECTOR);
+	if (!sectors)
+		return -EINVAL;
 	while (now() < end) {
-		int ret = blk_do(&disk->vqs[0], &disk->request, VIRTIO_BLK_T_IN, sector,
-				 disk->data, LOAD_LENGTH, NULL);
-
+		ret = blk_do(&disk->vqs[0], &disk->request, VIRTIO_BLK_T_IN, sector,
+			     disk->data, LOAD_LENGTH, NULL);
 		if (ret)
 			return ret > 0 ? -EIO : ret;
-		sector = (sector + LOAD_LENGTH / SECTOR) % LOAD_SECTORS;
+		sector = (sector + LOAD_LENGTH / SECTOR) % sectors;
 		bytes += LOAD_LENGTH;
 	}
 	return bytes;
