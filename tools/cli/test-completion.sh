@@ -40,7 +40,8 @@ export VHOST_PIN_ROOT=$work/root
 . "$here/vhost-pin.bash-completion"
 compopt() { :; }	# there is no line that is being edited
 
-count=0 failed=0
+# shellcheck source=/dev/null
+. "$here/tap.sh"
 
 # completes LINE WORD...: these are what comes of it, and no others; "..." for any more
 completes()
@@ -64,9 +65,8 @@ completes()
 		grep -qxF -- "$word" <<< "$got" || { echo "# missing: $word"; ok='not ok'; }
 	done
 	[[ $more || $(sed '/^$/d' <<< "$got" | wc -l) == "$#" ]] || ok='not ok'
-	[ "$ok" = ok ] || { echo "# ${got//$'\n'/$'\n'# }"; failed=$((failed + 1)); }
-	count=$((count + 1))
-	echo "$ok $count $line"
+	[ "$ok" = ok ] || echo "# ${got//$'\n'/$'\n'# }"
+	result "$ok" "$line"
 }
 
 completes 'vhost-pin ' run exec serve list show top resize doctor metrics help --help --version
@@ -97,12 +97,5 @@ completes 'vhost-pin run --' --disk --node --dry-run --help
 completes 'vhost-pin run --disk images/web.img -- vhost-pi' vhost-pin ...
 completes 'vhost-pin run --disk images/web.img vhost-pi' vhost-pin ...
 completes 'vhost-pin run --disk images/web.img -- vhost-pin show w' web1
-count=$((count + 1))
-if [ ! -e "$work/ran" ]; then
-	echo "ok $count a disk's name is not run"
-else
-	echo "not ok $count a disk's name is not run"
-	failed=$((failed + 1))
-fi
-echo "1..$count"
-[ "$failed" = 0 ]
+result "$([ ! -e "$work/ran" ] && echo ok || echo 'not ok')" "a disk's name is not run"
+plan

@@ -18,35 +18,11 @@ export VHOST_PIN_ROOT=$host
 # shellcheck source=/dev/null
 . "$here/fakehost.sh"
 
-count=0 failed=0
-result() # OK-OR-NOT-OK, NAME
-{
-	count=$((count + 1))
-	echo "$1 $count $2"
-	[ "$1" = ok ] || failed=$((failed + 1))
-}
-
-# Runs the CLI and wants an exit status, each given TEXT in its output, and no !TEXT.
+# shellcheck source=/dev/null
+. "$here/tap.sh"
 # Blanks of any length are one.
-check() # NAME, STATUS, TEXT... -- ARGS...
-{
-	local name=$1 status=$2 got=0 output text ok=ok
-	local -a texts=()
-	shift 2
-	while [ "$1" != -- ]; do texts+=("$1"); shift; done
-	shift
-	output=$("$cli" "$@" 2>&1 < /dev/null) || got=$?
-	output=$(tr -s ' ' <<< "$output")
-	[ "$got" = "$status" ] || { echo "# exit status $got, wanted $status"; ok='not ok'; }
-	for text in "${texts[@]}"; do
-		case $text in
-		!*) [[ $output != *"${text#!}"* ]] || { echo "# there is: ${text#!}"; ok='not ok'; } ;;
-		*) [[ $output == *"$text"* ]] || { echo "# missing: $text"; ok='not ok'; } ;;
-		esac
-	done
-	[ "$ok" = ok ] || echo "# ${output//$'\n'/$'\n'# }"
-	result "$ok" "$name"
-}
+filter() { tr -s ' '; }
+check() { wants_of_cli "$@"; }
 
 # that NAME COMMAND...: a command that succeeds
 that()
@@ -343,5 +319,4 @@ else
 	result ok 'doctor: as another user # SKIP not root'
 fi
 
-echo "1..$count"
-[ "$failed" = 0 ]
+plan

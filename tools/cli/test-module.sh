@@ -19,30 +19,9 @@ truncate -s 16M "$work/a.img" "$work/b.img"
 truncate -s 16M "$work/c.img"
 truncate -s 16M "$work/with,comma.img"
 
-count=0 failed=0
-
-# Wants the exit status and each TEXT in the output of the command, and no !TEXT.
-# It has no input unless it is given in $input.
-input=
-check() # NAME, STATUS, TEXT... -- COMMAND...
-{
-	local name=$1 status=$2 got=0 output text ok=ok
-	local -a texts=()
-	shift 2
-	while [ "$1" != -- ]; do texts+=("$1"); shift; done
-	shift
-	output=$("$@" 2>&1 <<< "$input") || got=$?
-	[ "$got" = "$status" ] || { echo "# exit status $got, wanted $status"; ok='not ok'; }
-	for text in "${texts[@]}"; do
-		case $text in
-		!*) [[ $output != *"${text#!}"* ]] || { echo "# there is: ${text#!}"; ok='not ok'; } ;;
-		*) [[ $output == *"$text"* ]] || { echo "# missing: $text"; ok='not ok'; } ;;
-		esac
-	done
-	[ "$ok" = ok ] || { echo "# ${output//$'\n'/$'\n'# }"; failed=$((failed + 1)); }
-	count=$((count + 1))
-	echo "$ok $count $name"
-}
+# shellcheck source=/dev/null
+. "$(dirname "$0")/tap.sh"
+check() { wants "$@"; }
 
 exec_disks() # DISK-OPTIONS... -- COMMAND...
 {
@@ -285,6 +264,7 @@ as_user() # SECONDS, KIB-OF-MEMLOCK, DISK-OPTIONS...
 		"$qemu" -M pc -m 64 -nic none -display none -monitor none -no-reboot \
 		-chardev stdio,id=log -device isa-debugcon,iobase=0x402,chardev=log
 }
+# shellcheck disable=SC2034 # wants reads it
 input=
 mode=$(stat -c %a /dev/vhost-pin)
 chmod a+rx "$work"
@@ -345,5 +325,4 @@ kill "$served"
 wait "$served" || true
 check 'list: no disk is left' 0 '!two' -- "$cli" list
 
-echo "1..$count"
-[ "$failed" = 0 ]
+plan

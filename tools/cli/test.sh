@@ -34,33 +34,9 @@ fake_qemu qemu-old 7.2.19 virtio-blk-pci
 fake_qemu qemu-without 9.1.0 virtio-blk-pci
 PATH=$work/bin:$PATH
 
-count=0 failed=0
-result() # OK-OR-NOT-OK, NAME
-{
-	count=$((count + 1))
-	echo "$1 $count $2"
-	[ "$1" = ok ] || failed=$((failed + 1))
-}
-
-# Runs the CLI and wants an exit status, each given TEXT in its output, and no !TEXT.
-check() # NAME, STATUS, TEXT... -- ARGS...
-{
-	local name=$1 status=$2 got=0 output text ok=ok
-	local -a texts=()
-	shift 2
-	while [ "$1" != -- ]; do texts+=("$1"); shift; done
-	shift
-	output=$("$cli" "$@" 2>&1 < /dev/null) || got=$?
-	[ "$got" = "$status" ] || { echo "# exit status $got, wanted $status"; ok='not ok'; }
-	for text in "${texts[@]}"; do
-		case $text in
-		!*) [[ $output != *"${text#!}"* ]] || { echo "# there is: ${text#!}"; ok='not ok'; } ;;
-		*) [[ $output == *"$text"* ]] || { echo "# missing: $text"; ok='not ok'; } ;;
-		esac
-	done
-	[ "$ok" = ok ] || echo "# ${output//$'\n'/$'\n'# }"
-	result "$ok" "$name"
-}
+# shellcheck source=/dev/null
+. "$top/tools/cli/tap.sh"
+check() { wants_of_cli "$@"; }
 
 disk=$work/disk.img
 none=$work/no-such-node
@@ -483,5 +459,4 @@ else
 	result ok 'tests as another user # SKIP not root'
 fi
 
-echo "1..$count"
-[ "$failed" = 0 ]
+plan
