@@ -13,6 +13,7 @@
 #include "dev.h"
 #include "forget.h"
 #include "harness.h"
+#include "reader.h"
 
 #define DIRECTORY	"/sys/kernel/debug/vhost_pin"
 #define MIB		(1UL << 20)
@@ -79,28 +80,12 @@ static ssize_t text(FIXTURE_DATA(debugfs) *self, const char *name, char *to, siz
 	return n < 0 ? -errno : length;
 }
 
-/* A process that reads both files until it is killed; it exits if one fails. */
-static pid_t reader(FIXTURE_DATA(debugfs) *self)
+static bool read_both(void *self)
 {
 	static char buffer[1 << 20];
-	pid_t pid = fork();
 
-	if (pid)
-		return pid;
-	for (;;)
-		if (text(self, "state", buffer, sizeof(buffer)) <= 0 ||
-		    text(self, "descriptors", buffer, sizeof(buffer)) < 0)
-			_exit(1);
-}
-
-static bool still_reads(pid_t pid)
-{
-	int status;
-
-	if (waitpid(pid, &status, WNOHANG))
-		return false;
-	kill(pid, SIGKILL);
-	return waitpid(pid, &status, 0) == pid;
+	return text(self, "state", buffer, sizeof(buffer)) > 0 &&
+	       text(self, "descriptors", buffer, sizeof(buffer)) >= 0;
 }
 
 TEST_F(debugfs, says_what_the_device_does)
@@ -120,7 +105,7 @@ TEST_F(debugfs, says_what_the_device_does)
 TEST_F(debugfs, read_under_load)
 {
 	struct vring_used_elem elem;
-	pid_t pid = reader(self);
+	pid_t pid = reader_start(read_both, self);
 	unsigned int i;
 
 	for (i = 0; i < 20000; i++) {
@@ -132,12 +117,12 @@ TEST_F(debugfs, read_under_load)
 		ASSERT_EQ(0, vq_wait(vq, &elem, VQ_TIMEOUT_MS));
 		ASSERT_EQ(0, *self->request.status);
 	}
-	EXPECT_TRUE(still_reads(pid));
+	EXPECT_TRUE(reader_still_reads(pid));
 }
 
 TEST_F(debugfs, read_while_it_starts_and_stops_and_is_mapped)
 {
-	pid_t pid = reader(self);
+	pid_t pid = reader_start(read_both, self);
 	unsigned int i;
 
 	for (i = 0; i < 100; i++) {
@@ -149,7 +134,7 @@ TEST_F(debugfs, read_while_it_starts_and_stops_and_is_mapped)
 		ASSERT_EQ(0, dev_stop(&self->dev));
 		ASSERT_EQ(0, dev_start(&self->dev));
 	}
-	EXPECT_TRUE(still_reads(pid));
+	EXPECT_TRUE(reader_still_reads(pid));
 	EXPECT_EQ(0, blk_do(&self->dev.vqs[0], &self->request, VIRTIO_BLK_T_IN, 0,
 			    self->data, 4096, NULL));
 }

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "forget.h"
+#include "reader.h"
 #include "rig.h"
 #include "shown.h"
 
@@ -639,33 +640,16 @@ TEST_F(sysfs, has_a_number)
 	close(backend);
 }
 
-/* A process that reads all files until it is killed; it exits if one fails. */
-static pid_t reader(FIXTURE_DATA(sysfs) *self)
+static bool reads_all(void *self)
 {
-	pid_t pid = fork();
-
-	if (pid)
-		return pid;
-	for (;;)
-		if (all_files(self) <= 0)
-			_exit(1);
-}
-
-static bool still_reads(pid_t pid)
-{
-	int status;
-
-	if (waitpid(pid, &status, WNOHANG))
-		return false;
-	kill(pid, SIGKILL);
-	return waitpid(pid, &status, 0) == pid;
+	return all_files(self) > 0;
 }
 
 TEST_F(sysfs, read_while_it_works_and_starts_and_stops)
 {
 	struct rig *rig = &self->rig;
 	struct guest *guest = &rig->dev.guest;
-	pid_t pid = reader(self);
+	pid_t pid = reader_start(reads_all, self);
 	unsigned int i, j;
 
 	for (i = 0; i < 100; i++) {
@@ -677,7 +661,7 @@ TEST_F(sysfs, read_while_it_works_and_starts_and_stops)
 		ASSERT_EQ(0, dev_stop(&rig->dev));
 		ASSERT_EQ(0, dev_start(&rig->dev));
 	}
-	EXPECT_TRUE(still_reads(pid));
+	EXPECT_TRUE(reader_still_reads(pid));
 	EXPECT_COUNT("reads", 2000);
 	EXPECT_COUNT("kicks", 2000);
 }
