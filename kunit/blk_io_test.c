@@ -3,17 +3,13 @@
  * A whole disk on a file in memory, driven through its rings.
  */
 #include <linux/blkdev.h>
-#include <linux/err.h>
-#include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/prandom.h>
 #include <linux/virtio_blk.h>
-#include <vpin/types.h>
+#include "disk.h"
 #include "request.h"
-#include "rig.h"
 
 #define NUM		64
-#define DISK		SZ_1M
 
 /* Header and status of the request in a slot; it has descriptors of its own. */
 #define HEADER(slot)	(GUEST_NEXT + 32 * (slot))
@@ -25,46 +21,6 @@
 #define S_IOERR		VIRTIO_BLK_S_IOERR
 #define S_UNSUPP	VIRTIO_BLK_S_UNSUPP
 #define S_NONE		0xee	/* a status that was not written */
-
-/**
- * struct disk_test - a disk and its driver
- * @rig: the device; queue 0 is used
- * @file: what it is on
- */
-struct disk_test {
-	struct vpin_rig rig;
-	struct file *file;
-};
-
-static int disk_test_attach(struct kunit *test, u64 flags)
-{
-	struct disk_test *t = kunit_kzalloc(test, sizeof(*t), GFP_KERNEL);
-
-	if (!t)
-		return -ENOMEM;
-	t->file = vpin_test_file(DISK);
-	if (IS_ERR(t->file))
-		return PTR_ERR(t->file);
-	test->priv = t;
-	t->rig.args.flags = flags;
-	memcpy(t->rig.args.serial, "vpin-test-disk-00001", VPIN_SERIAL_LEN);
-	return vpin_rig_init(&t->rig, test, &vpin_blk_type, t->file);
-}
-
-static int disk_test_init(struct kunit *test)
-{
-	return disk_test_attach(test, 0);
-}
-
-static void disk_test_exit(struct kunit *test)
-{
-	struct disk_test *t = test->priv;
-
-	if (!t)
-		return;
-	vpin_rig_exit(&t->rig);
-	fput(t->file);
-}
 
 static struct vpin_driver *driver(struct kunit *test)
 {

@@ -3,9 +3,7 @@
  * What a queue has done is counted, once, as what it was.  That it is shown is
  * tools/tests/test-sysfs.c's.
  */
-#include <linux/err.h>
-#include <linux/file.h>
-#include <vpin/types.h>
+#include "disk.h"
 #include "fake.h"
 #include "request.h"
 #include "../src/blk/blk.h"
@@ -160,47 +158,13 @@ kunit_test_suite(vpin_count_suite);
 
 /* A disk. */
 
-#define DISK		SZ_1M
 #define HEADER		GUEST_NEXT
 #define STATUS		(GUEST_NEXT + 16)
 #define DATA		GUEST_BUF
 
-/**
- * struct count_test - a disk and its driver
- * @rig: the device; queue 0 is used
- * @file: what it is on
- */
-struct count_test {
-	struct vpin_rig rig;
-	struct file *file;
-};
-
-static int count_test_init(struct kunit *test)
-{
-	struct count_test *t = kunit_kzalloc(test, sizeof(*t), GFP_KERNEL);
-
-	if (!t)
-		return -ENOMEM;
-	t->file = vpin_test_file(DISK);
-	if (IS_ERR(t->file))
-		return PTR_ERR(t->file);
-	test->priv = t;
-	return vpin_rig_init(&t->rig, test, &vpin_blk_type, t->file);
-}
-
-static void count_test_exit(struct kunit *test)
-{
-	struct count_test *t = test->priv;
-
-	if (!t)
-		return;
-	vpin_rig_exit(&t->rig);
-	fput(t->file);
-}
-
 static const struct vpin_blk_counts *counts_of(struct kunit *test)
 {
-	struct count_test *t = test->priv;
+	struct disk_test *t = test->priv;
 	const struct vpin_blk *blk = t->rig.dev->priv;
 
 	return &blk->counts[0];
@@ -209,7 +173,7 @@ static const struct vpin_blk_counts *counts_of(struct kunit *test)
 /* One request, waited for.  Return: its status. */
 static u8 count_request(struct kunit *test, u32 type, u64 sector, u32 len)
 {
-	struct count_test *t = test->priv;
+	struct disk_test *t = test->priv;
 	struct vpin_driver *driver = &t->rig.drivers[0];
 	u8 status = 0xee;
 
@@ -278,7 +242,7 @@ static void each_request_is_counted_once(struct kunit *test)
 {
 	const struct count_case *c = test->param_value;
 	const struct vpin_blk_counts *counts = counts_of(test);
-	struct count_test *t = test->priv;
+	struct disk_test *t = test->priv;
 	unsigned int result, row, i;
 
 	KUNIT_ASSERT_EQ(test, vpin_rig_set_features(&t->rig, U64_MAX), 0);
@@ -309,7 +273,7 @@ static void each_request_is_counted_once(struct kunit *test)
 static void counters_outlive_a_reset(struct kunit *test)
 {
 	const struct vpin_blk_counts *counts = counts_of(test);
-	struct count_test *t = test->priv;
+	struct disk_test *t = test->priv;
 	int i;
 
 	for (i = 0; i < 3; i++) {
@@ -329,7 +293,7 @@ static void counters_outlive_a_reset(struct kunit *test)
 static void what_may_block(struct kunit *test)
 {
 	const struct vpin_blk_counts *counts = counts_of(test);
-	struct count_test *t = test->priv;
+	struct disk_test *t = test->priv;
 	s64 before;
 	int i;
 
@@ -351,8 +315,8 @@ static struct kunit_case vpin_blk_count_cases[] = {
 
 static struct kunit_suite vpin_blk_count_suite = {
 	.name = "vpin_blk_count",
-	.init = count_test_init,
-	.exit = count_test_exit,
+	.init = disk_test_init,
+	.exit = disk_test_exit,
 	.test_cases = vpin_blk_count_cases,
 };
 kunit_test_suite(vpin_blk_count_suite);
