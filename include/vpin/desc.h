@@ -364,8 +364,8 @@ struct vpin_chain {
 int vpin_chain_walk(struct vpin_chain *chain,
 		    const struct vpin_desc_table *table, struct vpin_hint *hint,
 		    u16 head, bool allow_indirect);
-bool vpin_chain_reach(struct vpin_chain *chain, const struct vpin_snap *snap,
-		      struct vpin_hint *hint);
+bool vpin_chain_reach(const struct vpin_chain *chain,
+		      const struct vpin_snap *snap, struct vpin_hint *hint);
 u8 *vpin_chain_salvage(const struct vpin_desc_table *table, u16 head, u64 *gpa);
 
 /**

@@ -139,8 +139,7 @@ struct vpin_follow {
  * @live_setup: a queue that does not run can be set up while others do
  * @has_nice: its workers are as nice as @nice, not as the owner
  * @nice: -20 to 19
- * @owned: there is an owner
- * @owner: the owner's process, for people
+ * @owner: the owner's process; NULL if there is none yet
  * @nr_workers: length of @workers
  * @workers: each serves some of the queues; NULL until one of them runs
  * @hire: how there comes to be one
@@ -181,7 +180,6 @@ struct vpin_dev {
 	bool live_setup;
 	bool has_nice;
 	s8 nice;
-	bool owned;
 	struct pid *owner;
 	u16 nr_workers;
 	struct vpin_worker **workers;

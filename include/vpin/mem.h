@@ -137,7 +137,7 @@ static inline u64 vpin_mem_pinned(const struct vpin_mem *mem)
 	return (u64)atomic_long_read(&mem->watch->nr_pinned) << PAGE_SHIFT;
 }
 
-/* Pages that were pinned again after the owner had taken them out. */
+/* Pages that were pinned when they were accessed, so far. */
 static inline u64 vpin_mem_repins(const struct vpin_mem *mem)
 {
 	return atomic_long_read(&mem->watch->nr_repins);

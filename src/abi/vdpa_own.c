@@ -19,7 +19,7 @@ long vpin_vdpa_own_ioctl(struct vpin_dev *dev, unsigned int cmd,
 {
 	if (cmd != VPIN_SET_LOG && cmd != VPIN_RESIZE)
 		return -ENOIOCTLCMD;
-	if (!dev->owned)
+	if (!dev->owner)
 		return -ENODEV;
 	if (!vpin_mem_is_owner(&dev->mem))
 		return -EPERM;

@@ -99,13 +99,13 @@ int vpin_chain_walk(struct vpin_chain *chain,
  *
  * Return: whether all of it is there.
  */
-bool vpin_chain_reach(struct vpin_chain *chain, const struct vpin_snap *snap,
-		      struct vpin_hint *hint)
+bool vpin_chain_reach(const struct vpin_chain *chain,
+		      const struct vpin_snap *snap, struct vpin_hint *hint)
 {
 	u32 i;
 
 	for (i = 0; i < chain->nr; i++) {
-		struct vpin_chain_buf *buf = &chain->bufs[i];
+		const struct vpin_chain_buf *buf = &chain->bufs[i];
 		u64 done = 0, n;
 
 		if (buf->addr)

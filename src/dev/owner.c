@@ -100,14 +100,13 @@ int vpin_dev_set_owner(struct vpin_dev *dev)
 	int ret;
 
 	lockdep_assert_held(&dev->lock);
-	if (dev->owned)
+	if (dev->owner)
 		return -EBUSY;
 	ret = vpin_dev_start_worker(dev, 0);
 	if (ret)
 		return ret;
 	/* Whoever sees the owner sees that it is held. */
 	smp_store_release(&dev->owner, get_pid(task_tgid(current)));
-	dev->owned = true;
 	vpin_blocking_bind(dev->blocking, current->group_leader);
 	return vpin_mem_bind(&dev->mem);
 }
