@@ -358,22 +358,24 @@ static bool is_name(const struct host_disk *disk, const char *name)
 	return !strcmp(disk->name, name);
 }
 
+/* Whether @name, its links followed, is that path. */
+static bool is_meant(const char *path, const char *name)
+{
+	char *resolved = realpath(name, NULL);
+	bool is = !strcmp(path, resolved ?: name);
+
+	free(resolved);
+	return is;
+}
+
 static bool is_socket(const struct host_disk *disk, const char *name)
 {
-	char *path = realpath(name, NULL);
-	bool is = disk->socket && !strcmp(disk->socket, path ?: name);
-
-	free(path);
-	return is;
+	return disk->socket && is_meant(disk->socket, name);
 }
 
 static bool is_path(const struct host_disk *disk, const char *name)
 {
-	char *path = realpath(name, NULL);
-	bool is = !strcmp(disk->texts[BACKEND], path ?: name);
-
-	free(path);
-	return is;
+	return is_meant(disk->texts[BACKEND], name);
 }
 
 static bool is_process(const struct host_disk *disk, const char *name)
