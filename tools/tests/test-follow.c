@@ -75,6 +75,11 @@ static int transfer(FIXTURE_DATA(vmm) *self, uint32_t type, uint64_t sector, siz
 	self->request.header->sector = htole64(sector);
 	*self->request.status = BLK_NO_STATUS;
 	ret = blk_do_chain(self->vq, bufs, 3);
+	/*
+	 * The device may have put another page there, as a write to the zero page
+	 * does.  UML shows that to a thread when it next enters the kernel.
+	 */
+	getppid();
 	return ret < 0 ? ret : *self->request.status;
 }
 
