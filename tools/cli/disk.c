@@ -47,7 +47,7 @@ static const struct number {
 	{ "queue-size", offsetof(struct disk, queue_size),
 	  VPIN_QUEUE_SIZE_MIN, VPIN_QUEUE_SIZE_MAX, true },
 	{ "workers", offsetof(struct disk, workers), 1, VPIN_QUEUES_MAX, false },
-	{ "busyloop", offsetof(struct disk, busyloop), 1, VPIN_BUSYLOOP_MAX, false },
+	{ "busyloop", offsetof(struct disk, busyloop), 0, VPIN_BUSYLOOP_MAX, false },
 	{ "logical-block-size", offsetof(struct disk, logical_block_size),
 	  BLOCK_SIZE_MIN, VPIN_BLOCK_SIZE_MAX, true },
 	{ "physical-block-size", offsetof(struct disk, physical_block_size),
