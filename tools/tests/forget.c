@@ -15,7 +15,8 @@
 
 #define CONTROL		"/sys/kernel/debug/forget/"
 
-static char name[16], made_as[128], disk[32], after[32], mounted_at[32], after_at[40], file_path[40];
+static char name[16], made_as[128];
+static char disk[32], after[32], mounted_at[32], after_at[40], file_path[40];
 static bool formatted;
 
 /* A file of the disk's in sysfs. */
