@@ -15,7 +15,8 @@
 
 #define CONTROL		"/sys/kernel/debug/forget/"
 
-static char name[16], disk[32], after[32], mounted_at[32], after_at[40], file_path[40];
+static char name[16], made_as[128];
+static char disk[32], after[32], mounted_at[32], after_at[40], file_path[40];
 static bool formatted;
 
 /* A file of the disk's in sysfs. */
@@ -34,25 +35,48 @@ bool forget_is_there(void)
 
 int forget_add(const char *options)
 {
-	char text[128];
-
 	formatted = false;
-	snprintf(name, sizeof(name), "fg%d", getpid());
+	if (!*name)
+		snprintf(name, sizeof(name), "fg%d", getpid());
 	snprintf(disk, sizeof(disk), "/dev/%s", name);
 	snprintf(after, sizeof(after), "/dev/%s-after", name);
 	snprintf(mounted_at, sizeof(mounted_at), "/tmp/%s", name);
 	snprintf(after_at, sizeof(after_at), "/tmp/%s-after", name);
 	snprintf(file_path, sizeof(file_path), "/tmp/%s/disk", name);
-	snprintf(text, sizeof(text), "%s size=20 %s", name, options);
-	return file_set(CONTROL "add", text);
+	snprintf(made_as, sizeof(made_as), "%s size=20 %s", name, options);
+	if (!file_set(CONTROL "add", made_as))
+		return 0;
+	file_set(CONTROL "remove", name);
+	return file_set(CONTROL "add", made_as);
 }
 
-int forget_remove(void)
+static int unformat(void)
 {
 	if (formatted && umount(mounted_at))
 		return -errno;
 	formatted = false;
-	return file_set(CONTROL "remove", name);
+	return 0;
+}
+
+int forget_remove(void)
+{
+	return unformat() ?: file_set(CONTROL "remove", name);
+}
+
+int forget_leave(void)
+{
+	return unformat() ?: file_set(CONTROL "add", made_as);
+}
+
+/* Each test is a process, and has the name of its program's disk from here. */
+int forget_main(int (*run)(int argc, char **argv), int argc, char **argv)
+{
+	int status;
+
+	snprintf(name, sizeof(name), "fg%d", getpid());
+	status = run(argc, argv);
+	file_set(CONTROL "remove", name);
+	return status;
 }
 
 const char *forget_disk(void)

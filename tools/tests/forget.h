@@ -19,6 +19,20 @@ bool forget_is_there(void);
 int forget_add(const char *options);
 int forget_remove(void);
 
+/*
+ * Making one takes longer than most tests.  In a program with FORGET_HARNESS_MAIN
+ * a test may leave the disk, which nobody uses any more, to forget_add() of the
+ * next one: there it is as good as new.
+ */
+int forget_leave(void);
+
+int forget_main(int (*run)(int argc, char **argv), int argc, char **argv);
+#define FORGET_HARNESS_MAIN						\
+	int main(int argc, char **argv)					\
+	{								\
+		return forget_main(test_harness_run, argc, argv);	\
+	}
+
 /* The disk, and after forget_format() the file on it. */
 const char *forget_disk(void);
 const char *forget_file(void);

@@ -91,7 +91,7 @@ FIXTURE_TEARDOWN(backend)
 	if (self->dev.fd > 0)
 		dev_close(&self->dev);
 	close(self->backend);
-	EXPECT_EQ(0, forget_remove());
+	EXPECT_EQ(0, forget_leave());
 }
 
 #define DO(type, sector, data, length) \
@@ -357,4 +357,4 @@ TEST(a_discard_that_is_refused)
 	EXPECT_EQ(0, forget_remove());
 }
 
-TEST_HARNESS_MAIN
+FORGET_HARNESS_MAIN

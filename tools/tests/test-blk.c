@@ -88,7 +88,7 @@ FIXTURE_TEARDOWN(blk)
 	dev_close(&self->dev);
 	close(self->backend);
 	if (variant->open == open_forgets)
-		EXPECT_EQ(0, forget_remove());
+		EXPECT_EQ(0, forget_leave());
 }
 
 /* Whether what was written is stable: only the disk that forgets can say no. */
@@ -651,4 +651,4 @@ TEST(rings_at_any_place)
 	close(backend);
 }
 
-TEST_HARNESS_MAIN
+FORGET_HARNESS_MAIN

@@ -84,7 +84,7 @@ FIXTURE_TEARDOWN(durable)
 	if (self->dev.fd > 0)
 		dev_close(&self->dev);
 	close(self->backend);
-	EXPECT_EQ(0, forget_remove());
+	EXPECT_EQ(0, forget_leave());
 }
 
 /* Starts the device, with the variant's flags and those of @flags. */
@@ -670,4 +670,4 @@ TEST_F(durable, S04_random_load_without_flush)
 	random_load(_metadata, self, true);
 }
 
-TEST_HARNESS_MAIN
+FORGET_HARNESS_MAIN

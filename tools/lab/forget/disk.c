@@ -282,6 +282,7 @@ static struct forget_disk *forget_disk_one(const struct forget_options *options)
 	INIT_LIST_HEAD(&fdisk->held);
 	INIT_LIST_HEAD(&fdisk->polled);
 	spin_lock_init(&fdisk->lock);
+	fdisk->options = *options;
 	fdisk->refuse = options->discard > 1;
 	fdisk->poll = options->poll;
 	fdisk->fail = FORGET_COUNTS;
@@ -335,6 +336,27 @@ struct forget_disk *forget_disk_create(const struct forget_options *options)
 		return err;
 	}
 	return fdisk;
+}
+
+bool forget_disk_is_open(struct forget_disk *fdisk)
+{
+	return disk_openers(fdisk->disk) || disk_openers(fdisk->after->disk);
+}
+
+/* A disk that nobody uses becomes as good as a new one with those @options. */
+int forget_disk_blank(struct forget_disk *fdisk,
+		      const struct forget_options *options)
+{
+	if (forget_disk_is_open(fdisk))
+		return -EBUSY;
+	if (memcmp(&fdisk->options, options, sizeof(*options)) ||
+	    bdev_read_only(fdisk->disk->part0))
+		return -EEXIST;
+	forget_disk_hold(fdisk, false);
+	fdisk->fail = FORGET_COUNTS;
+	forget_memory_blank(&fdisk->memory);
+	forget_memory_blank(&fdisk->after->memory);
+	return 0;
 }
 
 void forget_disk_destroy(struct forget_disk *fdisk)

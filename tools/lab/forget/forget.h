@@ -58,6 +58,7 @@ struct forget_options {
  * struct forget_disk - a disk
  * @node: in the list of all
  * @memory: what it holds
+ * @options: as it was asked for
  * @after: the disk that shows what a cut left; NULL for such a one
  * @refuse: answers discards with "not supported"
  * @lock: guards @hold, the lists and @fail*
@@ -71,6 +72,7 @@ struct forget_options {
 struct forget_disk {
 	struct list_head node;
 	struct forget_memory memory;
+	struct forget_options options;
 	struct forget_disk *after;
 	struct gendisk *disk;
 	struct blk_mq_tag_set set;
@@ -87,6 +89,7 @@ struct forget_disk {
 
 int forget_memory_init(struct forget_memory *memory, sector_t nr, bool cache);
 void forget_memory_free(struct forget_memory *memory);
+void forget_memory_blank(struct forget_memory *memory);
 void forget_memory_do(struct forget_memory *memory, struct request *rq);
 enum forget_count forget_memory_kind(const struct request *rq);
 u64 forget_memory_unstable(struct forget_memory *memory);
@@ -94,5 +97,8 @@ void forget_memory_cut(struct forget_memory *memory, u8 *after, u64 seed);
 
 struct forget_disk *forget_disk_create(const struct forget_options *options);
 void forget_disk_destroy(struct forget_disk *disk);
+bool forget_disk_is_open(struct forget_disk *disk);
+int forget_disk_blank(struct forget_disk *disk,
+		      const struct forget_options *options);
 
 #endif

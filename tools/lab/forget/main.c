@@ -3,7 +3,9 @@
  * Disks come and go by two files in /sys/kernel/debug/forget/:
  *
  *  add		write "NAME [OPTION=N]...", with the options size (MiB), block
- *		(bytes), tags, poll (queues), cache, fua, discard, zeroes
+ *		(bytes), tags, poll (queues), cache, fua, discard, zeroes.  One
+ *		that is there is made blank if it has the same options: EEXIST
+ *		if not, EBUSY while it is open
  *  remove	write "NAME"; EBUSY while it is open
  */
 #include <linux/debugfs.h>
@@ -78,8 +80,9 @@ static int forget_add(char *text)
 	ret = forget_parse(text, &options);
 	if (ret)
 		return ret;
-	if (forget_find(options.name))
-		return -EEXIST;
+	fdisk = forget_find(options.name);
+	if (fdisk)
+		return forget_disk_blank(fdisk, &options);
 	fdisk = forget_disk_create(&options);
 	if (IS_ERR(fdisk))
 		return PTR_ERR(fdisk);
@@ -93,7 +96,7 @@ static int forget_remove(char *name)
 
 	if (!fdisk)
 		return -ENOENT;
-	if (disk_openers(fdisk->disk) || disk_openers(fdisk->after->disk))
+	if (forget_disk_is_open(fdisk))
 		return -EBUSY;
 	list_del(&fdisk->node);
 	forget_disk_destroy(fdisk);

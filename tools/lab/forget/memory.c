@@ -175,6 +175,19 @@ int forget_memory_init(struct forget_memory *memory, sector_t nr, bool cache)
 	return 0;
 }
 
+/* As it was when it was new. */
+void forget_memory_blank(struct forget_memory *memory)
+{
+	spin_lock(&memory->lock);
+	memset(memory->seen, 0, memory->nr << SECTOR_SHIFT);
+	if (memory->stable) {
+		memset(memory->stable, 0, memory->nr << SECTOR_SHIFT);
+		bitmap_zero(memory->unstable, memory->nr);
+	}
+	memset(memory->counts, 0, sizeof(memory->counts));
+	spin_unlock(&memory->lock);
+}
+
 void forget_memory_free(struct forget_memory *memory)
 {
 	vfree(memory->seen);
