@@ -18,6 +18,7 @@
 static char name[16], made_as[128];
 static char disk[32], after[32], mounted_at[32], after_at[40], file_path[40];
 static bool formatted;
+static pid_t program;
 
 /* A file of the disk's in sysfs. */
 static const char *attribute(const char *of)
@@ -68,15 +69,19 @@ int forget_leave(void)
 	return unformat() ?: file_set(CONTROL "add", made_as);
 }
 
-/* Each test is a process, and has the name of its program's disk from here. */
-int forget_main(int (*run)(int argc, char **argv), int argc, char **argv)
+/* What was left goes with the program: its tests are processes of their own. */
+static void take_away(void)
 {
-	int status;
+	if (getpid() == program)
+		file_set(CONTROL "remove", name);
+}
 
-	snprintf(name, sizeof(name), "fg%d", getpid());
-	status = run(argc, argv);
-	file_set(CONTROL "remove", name);
-	return status;
+/* The tests have the name of their program's disk from here. */
+void forget_begin(void)
+{
+	program = getpid();
+	snprintf(name, sizeof(name), "fg%d", program);
+	atexit(take_away);
 }
 
 const char *forget_disk(void)

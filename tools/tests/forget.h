@@ -26,11 +26,12 @@ int forget_remove(void);
  */
 int forget_leave(void);
 
-int forget_main(int (*run)(int argc, char **argv), int argc, char **argv);
+void forget_begin(void);
 #define FORGET_HARNESS_MAIN						\
 	int main(int argc, char **argv)					\
 	{								\
-		return forget_main(test_harness_run, argc, argv);	\
+		forget_begin();						\
+		return test_harness_run(argc, argv);			\
 	}
 
 /* The disk, and after forget_format() the file on it. */
