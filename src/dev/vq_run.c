@@ -265,7 +265,11 @@ void vpin_vq_rerun(struct vpin_vq *vq)
 	vpin_worker_queue(vq->worker, &vq->work);
 }
 
-/* Gives ended requests back, in order. */
+/*
+ * Gives ended requests back, in order.  Without a ring that is told when there is
+ * one; but they let go of what they hold at once: as long as a pin has lost so much
+ * that nothing more is pinned for it, there is no ring.
+ */
 static void vpin_vq_reap_list(struct vpin_vq *vq, struct llist_node *done)
 {
 	struct vpin_req *req, *next;
@@ -304,10 +308,6 @@ static struct llist_node *vpin_vq_take_done_at_once(struct vpin_vq *vq)
 
 static noinline void vpin_vq_reap_some(struct vpin_vq *vq)
 {
-	/* Without a ring they wait for it; if the queue is to stop, untold. */
-	if (!vq->view && vq->fetching)
-		return;
-
 	if (!llist_empty(&vq->done))
 		vpin_vq_reap_list(vq, llist_reverse_order(llist_del_all(&vq->done)));
 	/* One that was sent on its way again may have ended at once. */
