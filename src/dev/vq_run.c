@@ -137,8 +137,8 @@ static noinline int vpin_vq_walk_absent(struct vpin_vq *vq, u16 head,
  *
  * Return: 1 with a chain; 0 if there is none, it has to wait until the owner's
  * mapping was followed, a page of his has come, or the dirty log has room, the owner
- * is being killed, or the ring broke; the walk's error for a malformed chain, which has been refused and
- * given back to the driver and counts as one of the budget.
+ * is being killed, or the ring broke; the walk's error for a malformed chain, which
+ * has been refused and given back to the driver and counts as one of the budget.
  */
 int vpin_vq_take(struct vpin_vq *vq, u16 *head)
 {
