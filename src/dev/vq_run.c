@@ -110,12 +110,19 @@ static noinline int vpin_vq_walk_absent(struct vpin_vq *vq, u16 head,
 {
 	const struct vpin_snap *snap = vq->view->snap;
 	struct vpin_desc_buf missing;
+	bool again = false, all;
 	int ret;
 
 	vq->hint.hurry = true;
-	vq->chain.indirect.size = 0;
-	ret = vpin_chain_walk(&vq->chain, &vq->table, &vq->hint, head, indirect);
-	if (vpin_chain_reach(&vq->chain, snap, &vq->hint, &missing)) {
+	do {
+		vq->chain.indirect.size = 0;
+		ret = vpin_chain_walk(&vq->chain, &vq->table, &vq->hint, head,
+				      indirect);
+		all = vpin_chain_reach(&vq->chain, snap, &vq->hint, &missing);
+		/* A table may have come since the walk missed it. */
+		again = !again && all && ret == -EFAULT;
+	} while (again);
+	if (all) {
 		/* What went since then is waited for. */
 		vq->hint.hurry = false;
 		vpin_summon_failed(vq->chain_summon);
