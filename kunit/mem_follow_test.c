@@ -482,6 +482,90 @@ static void a_hole_in_a_file(struct kunit *test)
 	fput(file);
 }
 
+/* The first word at @gpa for who is in a hurry; -1 if it is not to be had. */
+static s64 word_at_once(struct owner *owner, u64 gpa)
+{
+	struct vpin_snap *snap = vpin_mem_snap(&owner->mem);
+	static struct vpin_hint hint = { .hurry = true };
+	u32 word;
+	int ret = vpin_snap_read(snap, &hint, gpa, &word, sizeof(word));
+
+	vpin_snap_put(snap);
+	return ret ? -1LL : word;
+}
+
+/* Of memory nobody has to bring what was never touched. */
+static void memory_comes_at_once(struct kunit *test)
+{
+	struct owner *owner = setup_followed(test);
+	struct file *file = vpin_test_file(PAGES << PAGE_SHIFT);
+	unsigned long addr;
+
+	KUNIT_ASSERT_FALSE(test, IS_ERR(file));
+	KUNIT_ASSERT_EQ(test, map(owner, GPA, SZ_16K, owner->addr), 0);
+	punch(test, owner->addr, 4);
+	KUNIT_EXPECT_EQ(test, follow(owner), 0);
+	fill_pages(test, owner->addr + SZ_8K, 1, 99);
+	KUNIT_EXPECT_EQ(test, word_at_once(owner, GPA), 0LL);
+	KUNIT_EXPECT_EQ(test, word_at_once(owner, GPA + SZ_4K), 0LL);
+	KUNIT_EXPECT_EQ(test, word_at_once(owner, GPA + SZ_8K), 99LL);
+	KUNIT_ASSERT_EQ(test, vm_munmap(owner->addr + SZ_4K, SZ_4K), 0);
+	KUNIT_EXPECT_EQ(test, follow(owner), 0);
+	KUNIT_EXPECT_EQ(test, word_at_once(owner, GPA + SZ_4K), -1LL);
+
+	owner->mem.lazy = true;
+	addr = vm_mmap(file, 0, PAGES << PAGE_SHIFT, RW, MAP_SHARED, 0);
+	KUNIT_ASSERT_FALSE(test, IS_ERR_VALUE(addr));
+	KUNIT_ASSERT_EQ(test, map(owner, GPA + SZ_1M, SZ_16K, addr), 0);
+	fill_pages(test, addr + SZ_4K, 1, 55);
+	KUNIT_EXPECT_EQ(test, word_at_once(owner, GPA + SZ_1M), 0LL);
+	KUNIT_EXPECT_EQ(test, word_at_once(owner, GPA + SZ_1M + SZ_4K), 55LL);
+	KUNIT_EXPECT_EQ(test, word_at_once(owner, GPA + SZ_1M + SZ_8K), 0LL);
+	KUNIT_EXPECT_EQ(test, vpin_mem_unmap(&owner->mem, GPA + SZ_1M, 1), 0);
+	fput(file);
+}
+
+/* What is absent is found, and brought; and nobody holds it for that. */
+static void a_place_is_brought(struct kunit *test)
+{
+	struct owner *owner = setup_followed(test);
+	unsigned long addr = owner->addr;
+	struct vpin_place place;
+	struct vpin_snap *snap;
+
+	fill_pages(test, addr, PAGES, 1);
+	KUNIT_ASSERT_EQ(test, map(owner, GPA, PAGES << PAGE_SHIFT, addr), 0);
+	KUNIT_EXPECT_FALSE(test, vpin_place_find(&place, owner->mem.snap, GPA,
+						 PAGES << PAGE_SHIFT,
+						 VPIN_PERM_WRITE));
+	punch(test, addr + 3 * SZ_4K, 2);
+	KUNIT_EXPECT_EQ(test, follow(owner), 0);
+	snap = owner->mem.snap;
+	KUNIT_EXPECT_FALSE(test, vpin_place_find(&place, snap, GPA, 3 * SZ_4K,
+						 VPIN_PERM_WRITE));
+	KUNIT_EXPECT_FALSE(test, vpin_place_find(&place, snap, GPA - 1, SZ_64K,
+						 VPIN_PERM_WRITE));
+	KUNIT_EXPECT_FALSE(test, vpin_place_find(&place, snap, GPA + 5 * SZ_4K,
+						 PAGES << PAGE_SHIFT,
+						 VPIN_PERM_WRITE));
+	KUNIT_ASSERT_TRUE(test, vpin_place_find(&place, snap, GPA + 100, SZ_16K,
+						VPIN_PERM_WRITE));
+	KUNIT_EXPECT_PTR_EQ(test, place.mm, owner->mm);
+	KUNIT_EXPECT_EQ(test, place.uaddr, addr + 3 * SZ_4K);
+	KUNIT_EXPECT_EQ(test, place.nr, 2UL);
+	KUNIT_EXPECT_TRUE(test, place.writable);
+	KUNIT_EXPECT_EQ(test, vpin_place_bring(&place), 0);
+	KUNIT_EXPECT_EQ(test, vpin_pin_nr_pinned(snap->ranges[0].pin), PAGES - 2);
+	KUNIT_EXPECT_EQ(test, word_at_once(owner, GPA + 3 * SZ_4K), 0LL);
+
+	KUNIT_ASSERT_EQ(test, vm_munmap(addr + 4 * SZ_4K, SZ_4K), 0);
+	KUNIT_ASSERT_TRUE(test, vpin_place_find(&place, snap, GPA, SZ_64K,
+						VPIN_PERM_READ));
+	KUNIT_EXPECT_EQ(test, place.uaddr, addr + 4 * SZ_4K);
+	KUNIT_EXPECT_EQ(test, vpin_place_bring(&place), -EFAULT);
+	KUNIT_EXPECT_EQ(test, charged(owner), (s64)PAGES);
+}
+
 /* All is given back when the address space goes, absent or lost or not. */
 static void the_end_with_pages_absent(struct kunit *test)
 {
@@ -682,6 +766,8 @@ static struct kunit_case vpin_mem_follow_cases[] = {
 	KUNIT_CASE(a_batch_is_followed),
 	KUNIT_CASE(lost_pages_have_a_limit),
 	KUNIT_CASE(a_hole_in_a_file),
+	KUNIT_CASE(memory_comes_at_once),
+	KUNIT_CASE(a_place_is_brought),
 	KUNIT_CASE(the_end_with_pages_absent),
 	KUNIT_CASE(lazy_memory_is_pinned_when_accessed),
 	KUNIT_CASE(lazy_memory_is_followed),

@@ -9,6 +9,8 @@
 #include <linux/version.h>
 #include <linux/blkdev.h>
 #include <linux/eventfd.h>
+#include <linux/hugetlb.h>
+#include <linux/magic.h>
 #include <linux/mm.h>
 #include <linux/mmap_lock.h>
 #include <linux/pagemap.h>
@@ -43,11 +45,11 @@ static inline void vpin_eventfd_signal(struct eventfd_ctx *ctx)
 }
 
 /*
- * Pins up to @nr pages of @mm for long, with GUP's @flags.  Before 6.5 who held a
- * page for long could not let go of the lock while it was faulted in.
+ * Pins up to @nr pages of @mm for long, with GUP's @flags.  What comes from a file
+ * system or a monitor of the owner's may never come: who is killed waits no more.
  *
- * What comes from a file system or a monitor of the owner's may never come.  Who is
- * killed waits no more; who works for others cannot be killed, and does not wait.
+ * Before 6.5 who pins for long cannot let go of the lock while a page is faulted
+ * in: so that is done before.
  */
 static inline long vpin_pin_pages_of(struct mm_struct *mm, unsigned long start,
 				     int nr, unsigned int flags,
@@ -58,17 +60,60 @@ static inline long vpin_pin_pages_of(struct mm_struct *mm, unsigned long start,
 
 	if (mm == current->mm)
 		return pin_user_pages_fast(start, nr, flags, pages);
-	if (current->flags & PF_WQ_WORKER)
-		flags |= FOLL_NOWAIT;
 	if (mmap_read_lock_killable(mm))
 		return -EINTR;
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 5, 0)
-	ret = pin_user_pages_remote(mm, start, nr, flags, pages, NULL, NULL);
+	ret = get_user_pages_remote(mm, start, nr, flags & ~FOLL_LONGTERM, NULL,
+				    NULL, &locked);
+	if (!locked && mmap_read_lock_killable(mm))
+		return -EINTR;
+	locked = 1;
+	if (ret > 0)
+		ret = pin_user_pages_remote(mm, start, ret, flags, pages, NULL,
+					    NULL);
 #else
 	ret = pin_user_pages_remote(mm, start, nr, flags, pages, &locked);
 #endif
 	if (locked)
 		mmap_read_unlock(mm);
+	return ret;
+}
+
+/*
+ * Whether a page of @vma may be some file system's to bring.  To be told not to wait
+ * (FOLL_NOWAIT) is enough for others: for memory, and for who monitors it; but not
+ * for a file, whose page is read by who faults it in if it cannot be read ahead.
+ */
+static inline bool vpin_vma_is_file(const struct vm_area_struct *vma)
+{
+	return vma->vm_file && !vma_is_anonymous((struct vm_area_struct *)vma) &&
+	       !is_vm_hugetlb_page((struct vm_area_struct *)vma) &&
+	       file_inode(vma->vm_file)->i_sb->s_magic != TMPFS_MAGIC;
+}
+
+/* As vpin_pin_pages_of(), for who must not wait: as many as are there at once. */
+static inline long vpin_pin_pages_now(struct mm_struct *mm, unsigned long start,
+				      int nr, unsigned int flags,
+				      struct page **pages)
+{
+	struct vm_area_struct *vma;
+	long ret = -EFAULT;
+
+	/* Who waits for a page has let go of it. */
+	if (mmap_read_lock_killable(mm))
+		return -EINTR;
+	vma = vma_lookup(mm, start);
+	if (vma) {
+		flags |= vpin_vma_is_file(vma) ? FOLL_NOFAULT : FOLL_NOWAIT;
+		nr = min_t(unsigned long, nr, (vma->vm_end - start) >> PAGE_SHIFT);
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 5, 0)
+		ret = pin_user_pages_remote(mm, start, nr, flags, pages, NULL,
+					    NULL);
+#else
+		ret = pin_user_pages_remote(mm, start, nr, flags, pages, NULL);
+#endif
+	}
+	mmap_read_unlock(mm);
 	return ret;
 }
 
@@ -91,7 +136,8 @@ static inline long vpin_get_mapped_pages(struct mm_struct *mm,
 }
 
 /*
- * Pins up to @nr of @mm's pages for long: as pin_user_pages_fast().
+ * Pins up to @nr of @mm's pages for long: as pin_user_pages_fast(); but if it is to
+ * be @now, only what need not be waited for.
  *
  * Before 6.2 a pin for reading left the zero page, and pages shared after a
  * fork, in place: a later write of the process went to another page.  Drivers
@@ -100,25 +146,28 @@ static inline long vpin_get_mapped_pages(struct mm_struct *mm,
  * tried first.
  */
 static inline int vpin_pin_user_pages(struct mm_struct *mm, unsigned long start,
-				      int nr, bool writable, struct page **pages)
+				      int nr, bool writable, bool now,
+				      struct page **pages)
 {
+	long (*pin)(struct mm_struct *mm, unsigned long start, int nr,
+		    unsigned int flags, struct page **pages) =
+		now ? vpin_pin_pages_now : vpin_pin_pages_of;
 	unsigned int flags = FOLL_LONGTERM | (writable ? FOLL_WRITE : 0);
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 2, 0)
 	if (!writable) {
-		int ret = vpin_pin_pages_of(mm, start, nr, flags, pages);
+		int ret = pin(mm, start, nr, flags, pages);
 
 		if (ret <= 0)
 			return ret;
 		nr = ret;
 		unpin_user_pages(pages, nr);
-		ret = vpin_pin_pages_of(mm, start, nr, flags | FOLL_WRITE |
-					FOLL_FORCE, pages);
+		ret = pin(mm, start, nr, flags | FOLL_WRITE | FOLL_FORCE, pages);
 		if (ret != -EFAULT)
 			return ret;
 	}
 #endif
-	return vpin_pin_pages_of(mm, start, nr, flags, pages);
+	return pin(mm, start, nr, flags, pages);
 }
 
 /* 6.11 made it one of the queue's limits. */

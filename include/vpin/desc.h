@@ -53,6 +53,7 @@ struct vpin_desc {
  * @nr_linear: descriptors that are there: @size or 0
  * @mask: what an index can be after it was masked: the table, up to a power of
  *	two of descriptors
+ * @hint: what the reader remembers of translations, or NULL
  *
  * An index is compared with @nr_linear, and masked: what a CPU loads before it
  * knows how the comparison ends is the guest's memory, too.
@@ -65,6 +66,7 @@ struct vpin_desc_table {
 	const struct vring_desc *linear;
 	u32 nr_linear;
 	u32 mask;
+	struct vpin_hint *hint;
 };
 
 /* A data buffer of a chain. */
@@ -365,7 +367,8 @@ int vpin_chain_walk(struct vpin_chain *chain,
 		    const struct vpin_desc_table *table, struct vpin_hint *hint,
 		    u16 head, bool allow_indirect);
 bool vpin_chain_reach(const struct vpin_chain *chain,
-		      const struct vpin_snap *snap, struct vpin_hint *hint);
+		      const struct vpin_snap *snap, struct vpin_hint *hint,
+		      struct vpin_desc_buf *missing);
 u8 *vpin_chain_salvage(const struct vpin_desc_table *table, u16 head, u64 *gpa);
 
 /**

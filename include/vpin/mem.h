@@ -147,6 +147,26 @@ struct vpin_snap *vpin_mem_snap(struct vpin_mem *mem);
 unsigned long vpin_pin_nr_pinned(const struct vpin_pin *pin);
 
 /**
+ * struct vpin_place - where in its owner's memory guest memory is absent
+ * @mm: the owner's, with a reference of mmgrab()
+ * @uaddr: the first absent page
+ * @nr: pages from there on that are wanted
+ * @writable: pinned for writing
+ *
+ * It holds no pin: who waits for a page keeps no others.
+ */
+struct vpin_place {
+	struct mm_struct *mm;
+	unsigned long uaddr;
+	unsigned long nr;
+	bool writable;
+};
+
+bool vpin_place_find(struct vpin_place *place, const struct vpin_snap *snap,
+		     u64 gpa, u64 len, u32 perm);
+int vpin_place_bring(struct vpin_place *place);
+
+/**
  * struct vpin_window - guest memory as one linear piece of kernel addresses
  * @addr: where its first byte is; NULL if the window is closed
  * @vmapped: the mapping to undo; NULL if the pages were contiguous anyway
@@ -219,7 +239,7 @@ struct vpin_pin *vpin_pin_create(struct mm_struct *mm, u64 uaddr, u64 size,
 				 bool writable, struct vpin_watch *watch,
 				 bool lazy);
 void vpin_pin_put(struct vpin_pin *pin);
-bool vpin_pin_fill(struct vpin_pin *pin, u64 offset, u64 len);
+bool vpin_pin_fill(struct vpin_pin *pin, u64 offset, u64 len, bool now);
 struct vpin_snap *vpin_snap_empty(void);
 struct vpin_snap *vpin_snap_alloc(u32 nr);
 void vpin_snap_set(struct vpin_snap *snap, u32 i,

@@ -137,6 +137,7 @@ static_assert(sizeof(struct vpin_hit) == 1 << VPIN_HIT_SHIFT);
  * @far: hits by the stretch that they were in, as wide as ranges are on average
  *	but no wider than a chunk
  * @near: hits by the page that they were in: where memory is scattered
+ * @hurry: what is absent and would have to be waited for is not to be had
  */
 struct vpin_hint {
 	u64 id;
@@ -144,6 +145,7 @@ struct vpin_hint {
 	u32 far_shift;
 	struct vpin_hit far[VPIN_HITS];
 	struct vpin_hit near[VPIN_HITS];
+	bool hurry;
 };
 
 void vpin_snap_free(struct vpin_snap *snap);
@@ -290,7 +292,8 @@ void *vpin_snap_translate(const struct vpin_snap *snap, struct vpin_hint *hint,
  * @perm: VPIN_PERM_* that the access needs
  *
  * A page that its owner took out of his address space is pinned anew, as it is
- * there now, which may sleep.
+ * there now, which may sleep: as long as a page fault of his, unless the reader is
+ * in a hurry.
  *
  * Return: a kernel address that stays valid as long as @snap is held, or NULL
  * if @gpa is not mapped with @perm, or its owner has nothing there.

@@ -23,6 +23,7 @@ struct eventfd_ctx;
 struct file;
 struct kobject;
 struct vpin_dev;
+struct vpin_summon;
 
 /* Buckets of a histogram of times: see vpin_vq_time(). */
 #define VPIN_VQ_TIMES	40
@@ -135,6 +136,8 @@ struct vpin_untold {
  * @next_view: what becomes @view when memory has changed
  * @sysfs: what it is in sysfs
  * @idle: woken when a draining queue has nothing in flight any more
+ * @ring_summon: brings what is absent of its ring
+ * @chain_summon: brings what is absent of the next chain; the worker's
  * @priv: the device type's own
  * @untold: what ended while there was no ring to tell it in, for @num of them;
  *	the worker's while running
@@ -157,7 +160,7 @@ struct vpin_untold {
  * @watch: what became of the owner's mapping
  * @look: the reading of the driver's index that @seen belongs to
  * @seen: changes of the mapping that chains of that reading may have come after
- * @behind: chains wait until they are followed, or for another owner
+ * @behind: chains wait until they are followed, for a page, or for another owner
  * @fetching: chains may be taken
  * @stalled: the device type cannot start more before a request ends; its to
  *	set, and to clear when it is run again
@@ -197,9 +200,11 @@ struct vpin_vq {
 	struct vpin_view *next_view;
 	struct kobject *sysfs;
 	wait_queue_head_t idle;
+	struct vpin_summon *ring_summon;
 
 	/* Running: the worker's. */
 	void *priv;
+	struct vpin_summon *chain_summon;
 	struct vpin_untold *untold;
 	struct eventfd_ctx *call;
 	struct eventfd_ctx *err;
@@ -290,6 +295,11 @@ static inline unsigned int vpin_vq_offered(const struct vpin_vq *vq)
 /* Between the files of the virtqueue. */
 struct vpin_view *vpin_view_create(struct vpin_vq *vq, struct vpin_snap *snap);
 void vpin_view_put(struct vpin_view *view);
+struct vpin_summon *vpin_summon_create(struct vpin_vq *vq);
+void vpin_summon_end(struct vpin_summon *summon);
+bool vpin_summon_begin(struct vpin_summon *summon, const struct vpin_snap *snap,
+		       u64 gpa, u64 len, u32 perm);
+bool vpin_summon_failed(struct vpin_summon *summon);
 void vpin_vq_note(struct vpin_vq *vq, u16 head);
 void vpin_vq_time(struct vpin_vq *vq, u16 head);
 bool vpin_vq_work(struct vpin_work *work);

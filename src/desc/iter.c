@@ -89,34 +89,59 @@ int vpin_chain_walk(struct vpin_chain *chain,
 	return ret;
 }
 
+/* Whether all of a buffer is there; else it becomes what is left from there on. */
+static bool vpin_desc_buf_reach(struct vpin_desc_buf *buf,
+				const struct vpin_snap *snap,
+				struct vpin_hint *hint)
+{
+	while (buf->len) {
+		u64 n = buf->len;
+
+		if (!vpin_snap_resolve(snap, hint, buf->gpa, &n,
+				       buf->writable ? VPIN_PERM_WRITE :
+						       VPIN_PERM_READ))
+			return false;
+		buf->gpa += n;
+		buf->len -= n;
+	}
+	return true;
+}
+
 /**
- * vpin_chain_reach - finds all buffers of a chain in memory
- * @chain: the chain
+ * vpin_chain_reach - finds a chain's indirect table and all its buffers in memory
+ * @chain: the chain; of one that cannot be walked, what came before that
  * @snap: its address space
  * @hint: what the reader remembers of translations
+ * @missing: out: what is not there: the rest of a buffer, or of the table
  *
  * What is absent is pinned.
  *
  * Return: whether all of it is there.
  */
 bool vpin_chain_reach(const struct vpin_chain *chain,
-		      const struct vpin_snap *snap, struct vpin_hint *hint)
+		      const struct vpin_snap *snap, struct vpin_hint *hint,
+		      struct vpin_desc_buf *missing)
 {
 	u32 i;
 
+	*missing = (struct vpin_desc_buf) {
+		.gpa = chain->indirect.base_addr,
+		.len = vpin_desc_table_total_size(&chain->indirect),
+	};
+	if (!vpin_desc_buf_reach(missing, snap, hint))
+		return false;
 	for (i = 0; i < chain->nr; i++) {
 		const struct vpin_chain_buf *buf = &chain->bufs[i];
-		u64 done = 0, n;
 
 		if (buf->addr)
 			continue;
-		for (; done < buf->len; done += n) {
-			n = buf->len - done;
-			if (!vpin_snap_resolve(snap, hint, buf->gpa + done, &n,
-					       buf->writable ? VPIN_PERM_WRITE :
-							       VPIN_PERM_READ))
-				return false;
-		}
+		*missing = (struct vpin_desc_buf) {
+			.gpa = buf->gpa,
+			.len = buf->len,
+			.writable = buf->writable,
+		};
+		if (!vpin_desc_buf_reach(missing, snap, hint))
+			return false;
 	}
 	return true;
 }

@@ -96,7 +96,8 @@ static void vpin_salvage_note(struct vpin_salvage *search,
 
 	if (!(desc->flags & VRING_DESC_F_WRITE) || !desc->len)
 		return;
-	last = vpin_snap_resolve(table->snap, NULL, gpa, &n, VPIN_PERM_WRITE);
+	last = vpin_snap_resolve(table->snap, table->hint, gpa, &n,
+				 VPIN_PERM_WRITE);
 	if (!last)
 		return;
 	search->last = last;
@@ -115,7 +116,8 @@ static void vpin_salvage_table(struct vpin_salvage *search,
 		if (!(desc.flags & VRING_DESC_F_INDIRECT)) {
 			vpin_salvage_note(search, table, &desc);
 		} else if (desc.len && depth < VPIN_SALVAGE_DEPTH) {
-			vpin_desc_table_set(&inner, table->snap, NULL, desc.addr,
+			vpin_desc_table_set(&inner, table->snap, table->hint,
+					    desc.addr,
 					    min((desc.len - 1) / 16 + 1,
 						(u32)VPIN_TABLE_MAX));
 			vpin_salvage_table(search, &inner, 0, depth + 1);

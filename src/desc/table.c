@@ -24,6 +24,7 @@ void vpin_desc_table_set(struct vpin_desc_table *table, struct vpin_snap *snap,
 	table->size = size;
 	table->chain_max = size;
 	table->snap = snap;
+	table->hint = hint;
 	table->linear = vpin_snap_resolve(snap, hint, base_addr, &len,
 					  VPIN_PERM_READ);
 	if (len < reach)
@@ -73,11 +74,12 @@ void vpin_desc_table_fini(struct vpin_desc_table *table)
 	memset(table, 0, sizeof(*table));
 }
 
-/* A copy with a reference of its own on the address space. */
+/* A copy with a reference of its own on the address space; another reader's. */
 void vpin_desc_table_clone(struct vpin_desc_table *to,
 			   const struct vpin_desc_table *from)
 {
 	*to = *from;
+	to->hint = NULL;
 	if (to->snap)
 		vpin_snap_get(to->snap);
 }
@@ -111,7 +113,8 @@ int vpin_desc_read_slow(const struct vpin_desc_table *table, u32 index,
 	ret = vpin_desc_addr(table, index, &gpa);
 	if (ret)
 		return ret;
-	if (vpin_snap_read(table->snap, NULL, gpa, &wire, sizeof(wire)))
+	if (vpin_snap_read(table->snap, table->hint, gpa, &wire,
+			   sizeof(wire)))
 		return -EFAULT;
 	vpin_desc_load(desc, &wire);
 	return 0;

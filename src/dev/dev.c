@@ -204,7 +204,7 @@ void vpin_dev_free(struct vpin_dev *dev, unsigned long until)
 	/* 5. The backend, the pins, the rest: in reverse order of creation. */
 	dev->type->detach(dev);
 	if (!vpin_blocking_destroy(dev->blocking, dev->backend, until))
-		pr_notice("vhost_pin: device %d: its backend is let go of when it answers\n",
+		pr_notice("vhost_pin: device %d: its backend, or its owner's memory, is let go of when it answers\n",
 			  dev->id);
 	vpin_dirty_destroy(dev->dirty);
 	vpin_mem_fini(&dev->mem);

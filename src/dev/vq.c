@@ -51,6 +51,7 @@ static void vpin_vq_set_view(struct vpin_vq *vq, struct vpin_view *view)
 		.linear = view->desc.addr,
 		.nr_linear = vq->num,
 		.mask = vq->num - 1,
+		.hint = &vq->hint,
 	};
 	vpin_ring_set_memory(&vq->ring, view->desc.addr, view->avail.addr,
 			     view->used.addr);
@@ -70,6 +71,10 @@ static void vpin_vq_free(struct vpin_vq *vq)
 	vq->chain.bufs = NULL;
 	kvfree(vq->taken_at);
 	vq->taken_at = NULL;
+	vpin_summon_end(vq->chain_summon);
+	vq->chain_summon = NULL;
+	vpin_summon_end(vq->ring_summon);
+	vq->ring_summon = NULL;
 	vpin_vq_dirty_free(vq);
 }
 
@@ -84,11 +89,29 @@ static int vpin_vq_alloc(struct vpin_vq *vq)
 					    GFP_KERNEL_ACCOUNT);
 	vq->taken_at = kvcalloc(vq->num, sizeof(*vq->taken_at),
 				GFP_KERNEL_ACCOUNT);
-	if (vq->chain.bufs && vq->untold && vq->taken_at &&
+	vq->chain_summon = vpin_summon_create(vq);
+	vq->ring_summon = vpin_summon_create(vq);
+	if (vq->chain.bufs && vq->untold && vq->taken_at && vq->chain_summon &&
+	    vq->ring_summon &&
 	    !(vq->dev->dirty && vpin_vq_dirty_alloc(vq)))
 		return 0;
 	vpin_vq_free(vq);
 	return -ENOMEM;
+}
+
+/* Has the ring's first page brought that is absent. */
+static void vpin_vq_summon_ring(struct vpin_vq *vq, const struct vpin_snap *snap)
+{
+	struct vpin_summon *summon = vq->ring_summon;
+
+	if (!vpin_summon_begin(summon, snap, vq->desc_addr,
+			       sizeof(struct vring_desc) * (u64)vq->num,
+			       VPIN_PERM_READ) &&
+	    !vpin_summon_begin(summon, snap, vq->avail_addr,
+			       vpin_ring_avail_size(vq->num), VPIN_PERM_READ))
+		vpin_summon_begin(summon, snap, vq->used_addr,
+				  vpin_ring_used_size(vq->num),
+				  VPIN_PERM_WRITE);
 }
 
 /* The ring in a snapshot; NULL: there is none, and the queue waits; ERR_PTR. */
@@ -98,10 +121,12 @@ static struct vpin_view *vpin_vq_view(struct vpin_vq *vq, struct vpin_snap *snap
 
 	if (!IS_ERR(view))
 		return view;
-	if (PTR_ERR(view) == -EAGAIN)
+	if (PTR_ERR(view) == -EAGAIN) {
+		vpin_vq_summon_ring(vq, snap);
 		vpin_dev_look_again(vq->dev);
-	else if (PTR_ERR(view) != -EFAULT)
+	} else if (PTR_ERR(view) != -EFAULT) {
 		return view;
+	}
 	return NULL;
 }
 
@@ -152,6 +177,7 @@ int vpin_vq_start(struct vpin_vq *vq)
 	worker = vpin_dev_worker(dev, vq->index);
 	if (IS_ERR(worker))
 		return PTR_ERR(worker);
+	vq->worker = worker;
 	ret = vpin_vq_alloc(vq);
 	if (ret)
 		return ret;
@@ -187,7 +213,6 @@ int vpin_vq_start(struct vpin_vq *vq)
 	vq->look = vq->ring.looks;
 	vq->dirty = dev->dirty;
 
-	vq->worker = worker;
 	vpin_vq_serve(vq, vpin_vq_begin_running);
 	return 0;
 

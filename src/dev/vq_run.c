@@ -66,7 +66,9 @@ static noinline void vpin_vq_refuse(struct vpin_vq *vq, u16 head)
 		vpin_vq_push(vq, head, 0);
 		return;
 	}
+	vq->hint.hurry = true;
 	last = vpin_chain_salvage(&vq->table, head, &gpa);
+	vq->hint.hurry = false;
 	if (!last) {
 		vpin_vq_give_up(vq, "a malformed chain has no byte for an answer");
 		return;
@@ -95,17 +97,44 @@ static noinline bool vpin_vq_must_wait(struct vpin_vq *vq)
 }
 
 /*
- * The memory of an owner who is being killed cannot be pinned any more: what is
- * absent of a chain then is not wrong, and the next owner will have it.  So all of
- * a chain is pinned before it is started.  @ret: the walk's.  Return: whether the
- * chain has to be left to the next one.
+ * Walks a chain of which something may be absent, and pins all of it before it is
+ * started.  What would have to be waited for is brought where that may block, and
+ * the chain left until then: an owner's file system may never answer.  What cannot
+ * be had is refused.  But the memory of an owner who is being killed cannot be
+ * pinned any more: that is not wrong, and the next owner will have it.
+ *
+ * Return: the walk's, or -EAGAIN if the chain has to be left.
  */
-static noinline bool vpin_vq_must_leave(struct vpin_vq *vq, int ret)
+static noinline int vpin_vq_walk_absent(struct vpin_vq *vq, u16 head,
+					bool indirect)
 {
-	if (!ret && vpin_chain_reach(&vq->chain, vq->view->snap, &vq->hint))
-		return false;
-	vq->behind = vpin_mem_is_going(&vq->dev->mem);
-	return vq->behind;
+	const struct vpin_snap *snap = vq->view->snap;
+	struct vpin_desc_buf missing;
+	bool again = false, all;
+	int ret;
+
+	vq->hint.hurry = true;
+	do {
+		vq->chain.indirect.size = 0;
+		ret = vpin_chain_walk(&vq->chain, &vq->table, &vq->hint, head,
+				      indirect);
+		all = vpin_chain_reach(&vq->chain, snap, &vq->hint, &missing);
+		/* A table may have come since the walk missed it. */
+		again = !again && all && ret == -EFAULT;
+	} while (again);
+	if (all) {
+		/* What went since then is waited for. */
+		vq->hint.hurry = false;
+		vpin_summon_failed(vq->chain_summon);
+		return ret;
+	}
+	vq->behind = vpin_mem_is_going(&vq->dev->mem) ||
+		     (!vpin_summon_failed(vq->chain_summon) &&
+		      vpin_summon_begin(vq->chain_summon, snap, missing.gpa,
+					missing.len,
+					missing.writable ? VPIN_PERM_WRITE :
+							   VPIN_PERM_READ));
+	return vq->behind ? -EAGAIN : ret;
 }
 
 /**
@@ -114,9 +143,9 @@ static noinline bool vpin_vq_must_leave(struct vpin_vq *vq, int ret)
  * @head: out: what to return it with
  *
  * Return: 1 with a chain; 0 if there is none, it has to wait until the owner's
- * mapping was followed or the dirty log has room, the owner is being killed, or the
- * ring broke; the walk's error for a malformed chain, which has been refused and
- * given back to the driver and counts as one of the budget.
+ * mapping was followed, a page of his has come, or the dirty log has room, the owner
+ * is being killed, or the ring broke; the walk's error for a malformed chain, which
+ * has been refused and given back to the driver and counts as one of the budget.
  */
 int vpin_vq_take(struct vpin_vq *vq, u16 *head)
 {
@@ -138,12 +167,15 @@ int vpin_vq_take(struct vpin_vq *vq, u16 *head)
 
 	if (static_branch_unlikely(&vpin_timed))
 		vpin_vq_note(vq, *head);
-	ret = vpin_chain_walk(&vq->chain, &vq->table, &vq->hint, *head,
-			      indirect);
-	if (unlikely(READ_ONCE(vq->watch->absent)) &&
-	    vpin_vq_must_leave(vq, ret)) {
-		vpin_ring_untake(&vq->ring);
-		return 0;
+	if (unlikely(READ_ONCE(vq->watch->absent))) {
+		ret = vpin_vq_walk_absent(vq, *head, indirect);
+		if (ret == -EAGAIN) {
+			vpin_ring_untake(&vq->ring);
+			return 0;
+		}
+	} else {
+		ret = vpin_chain_walk(&vq->chain, &vq->table, &vq->hint, *head,
+				      indirect);
 	}
 	if (likely(!ret)) {
 		trace_vpin_take(vq, *head);
@@ -240,7 +272,11 @@ void vpin_vq_rerun(struct vpin_vq *vq)
 	vpin_worker_queue(vq->worker, &vq->work);
 }
 
-/* Gives ended requests back, in order. */
+/*
+ * Gives ended requests back, in order.  Without a ring that is told when there is
+ * one; but they let go of what they hold at once: as long as a pin has lost so much
+ * that nothing more is pinned for it, there is no ring.
+ */
 static void vpin_vq_reap_list(struct vpin_vq *vq, struct llist_node *done)
 {
 	struct vpin_req *req, *next;
@@ -279,10 +315,6 @@ static struct llist_node *vpin_vq_take_done_at_once(struct vpin_vq *vq)
 
 static noinline void vpin_vq_reap_some(struct vpin_vq *vq)
 {
-	/* Without a ring they wait for it; if the queue is to stop, untold. */
-	if (!vq->view && vq->fetching)
-		return;
-
 	if (!llist_empty(&vq->done))
 		vpin_vq_reap_list(vq, llist_reverse_order(llist_del_all(&vq->done)));
 	/* One that was sent on its way again may have ended at once. */
@@ -336,7 +368,7 @@ static bool vpin_vq_rest(struct vpin_vq *vq)
 	/* The next end runs us: before it nothing more can be started. */
 	if (vq->inflight >= vq->num || vq->stalled || vpin_vq_dirty_is_short(vq))
 		return false;
-	/* So does vpin_dev_fresh(). */
+	/* So does vpin_dev_fresh(), or who brings a page. */
 	if (vq->behind)
 		return false;
 	if (READ_ONCE(vq->busyloop_us) && vpin_vq_poll(vq))

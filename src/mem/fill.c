@@ -77,7 +77,7 @@ static unsigned long vpin_pin_count_absent(const struct vpin_pin *pin,
 
 /* Pins @nr absent pages of a chunk from @offset on, or fewer. */
 static int vpin_pin_fill_pages(struct vpin_pin *pin, u64 offset,
-			       unsigned long nr, void ***room)
+			       unsigned long nr, bool now, void ***room)
 {
 	struct page *pages[VPIN_FILL_MAX];
 	struct vpin_track *track = pin->track;
@@ -90,7 +90,7 @@ static int vpin_pin_fill_pages(struct vpin_pin *pin, u64 offset,
 	do {
 		vpin_fill_begin(&fill, track);
 		got = vpin_pin_user_pages(pin->mm, fill.first, nr, pin->writable,
-					  pages);
+					  now, pages);
 		vpin_fill_end(&fill, pin, offset, pages, got, room);
 		if (got <= 0)
 			return -EFAULT;
@@ -106,14 +106,17 @@ static int vpin_pin_fill_pages(struct vpin_pin *pin, u64 offset,
  * @pin: the pin
  * @offset: of a byte whose page is absent, from the start of chunk 0
  * @len: bytes that are wanted from there on
+ * @now: only what need not be waited for; who works for others waits for none,
+ *	since he cannot be killed
  *
  * A pin may have lost as many pages as it has, until its readers are through
  * with them; then nothing more is pinned for it.
  *
- * Context: may sleep, as a page fault of the owner's may.
+ * Context: may sleep; and unless it is to be @now, as long as a page fault of the
+ * owner's may.
  * Return: whether there is a page now; it may be gone again.
  */
-bool vpin_pin_fill(struct vpin_pin *pin, u64 offset, u64 len)
+bool vpin_pin_fill(struct vpin_pin *pin, u64 offset, u64 len, bool now)
 {
 	u64 end = (u64)(pin->skip + pin->nr_pages) << PAGE_SHIFT;
 	struct vpin_track *track = pin->track;
@@ -138,7 +141,8 @@ bool vpin_pin_fill(struct vpin_pin *pin, u64 offset, u64 len)
 		kvfree(room);
 		return false;
 	}
-	ret = vpin_pin_fill_pages(pin, offset, nr, &room);
+	ret = vpin_pin_fill_pages(pin, offset, nr,
+				  now || current->flags & PF_WQ_WORKER, &room);
 	mmput_async(pin->mm);
 	kvfree(room);
 	return !ret;
@@ -187,7 +191,7 @@ int vpin_pin_defer(struct vpin_pin *pin, u64 uaddr)
 	WRITE_ONCE(pin->track->watch->absent, true);
 	vpin_pin_empty(pin);
 	atomic_long_set(&pin->track->nr_absent, pin->nr_pages);
-	if (vpin_pin_fill(pin, (u64)pin->skip << PAGE_SHIFT, 1))
+	if (vpin_pin_fill(pin, (u64)pin->skip << PAGE_SHIFT, 1, false))
 		return 0;
 	return fatal_signal_pending(current) ? -EINTR : -EFAULT;
 }

@@ -120,7 +120,7 @@ unsigned long vpin_pin_nr_pinned(const struct vpin_pin *pin)
 
 #ifndef CONFIG_MMU_NOTIFIER
 /* Nobody follows, and nothing is ever absent. */
-bool vpin_pin_fill(struct vpin_pin *pin, u64 offset, u64 len)
+bool vpin_pin_fill(struct vpin_pin *pin, u64 offset, u64 len, bool now)
 {
 	return false;
 }

@@ -67,7 +67,7 @@ static int vpin_pin_chunk(struct vpin_pin *pin, unsigned long i, u64 uaddr,
 	while (pinned < nr) {
 		ret = vpin_pin_user_pages(pin->mm,
 					  uaddr + (pinned << PAGE_SHIFT),
-					  nr - pinned, pin->writable,
+					  nr - pinned, pin->writable, false,
 					  (struct page **)pages + pinned);
 		if (ret <= 0)
 			break;

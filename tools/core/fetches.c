@@ -34,7 +34,7 @@ void vpin_pin_put(struct vpin_pin *pin)
 }
 
 /* Nothing is absent here. */
-bool vpin_pin_fill(struct vpin_pin *pin, u64 offset, u64 len)
+bool vpin_pin_fill(struct vpin_pin *pin, u64 offset, u64 len, bool now)
 {
 	return false;
 }

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <linux/fuse.h>
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,8 +14,21 @@
 #include "stuck.h"
 
 #define SIZE	(64UL << 20)
+#define PAGE	4096
+#define ASKED	64
+
+struct question {
+	uint64_t unique;
+	struct fuse_read_in read;
+};
 
 static int fuse;
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static struct question asked[ASKED];
+static unsigned int nr_asked;
+static bool answers;
+static int answer_error;
 
 static void answer(uint64_t unique, const void *body, size_t length)
 {
@@ -24,6 +38,59 @@ static void answer(uint64_t unique, const void *body, size_t length)
 	*out = (struct fuse_out_header){ .len = sizeof(*out) + length, .unique = unique };
 	memcpy(out + 1, body, length);
 	write(fuse, buf, out->len);
+}
+
+uint8_t stuck_byte(unsigned long page)
+{
+	return page;
+}
+
+static void answer_read(const struct question *question)
+{
+	const uint64_t first = question->read.offset;
+	static char buf[1 << 17];
+	struct fuse_out_header *out = (void *)buf;
+	size_t i;
+
+	*out = (struct fuse_out_header){ .len = sizeof(*out), .unique = question->unique,
+					 .error = -answer_error };
+	if (!answer_error)
+		out->len += question->read.size;
+	for (i = 0; i < out->len - sizeof(*out); i++)
+		buf[sizeof(*out) + i] = stuck_byte((first + i) / PAGE);
+	write(fuse, buf, out->len);
+}
+
+static void ask(uint64_t unique, const struct fuse_read_in *read)
+{
+	const struct question question = { .unique = unique, .read = *read };
+
+	pthread_mutex_lock(&lock);
+	if (answers)
+		answer_read(&question);
+	else if (nr_asked < ASKED)
+		asked[nr_asked++] = question;
+	pthread_mutex_unlock(&lock);
+}
+
+unsigned int stuck_asked(void)
+{
+	unsigned int nr;
+
+	pthread_mutex_lock(&lock);
+	nr = nr_asked;
+	pthread_mutex_unlock(&lock);
+	return nr;
+}
+
+void stuck_answer(int error)
+{
+	pthread_mutex_lock(&lock);
+	answers = true;
+	answer_error = error;
+	while (nr_asked)
+		answer_read(&asked[--nr_asked]);
+	pthread_mutex_unlock(&lock);
 }
 
 static void *serve(void *unused)
@@ -54,6 +121,8 @@ static void *serve(void *unused)
 			answer(in->unique, &attr, sizeof(attr));
 		else if (in->opcode == FUSE_OPEN)
 			answer(in->unique, &open, sizeof(open));
+		else if (in->opcode == FUSE_READ)
+			ask(in->unique, (const void *)(in + 1));
 	}
 	return NULL;
 }

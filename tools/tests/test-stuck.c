@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A VMM whose memory never comes: a page of it has to be faulted in, and whoever
- * knows what is in it does not say.  That is its own affair: it can be killed, and
- * nobody else waits.
+ * A VMM whose memory comes late, or never: a page of it has to be faulted in, and
+ * whoever knows what is in it does not say.  That is its own affair: it can be
+ * killed, its device goes on where it can, and nobody else waits.
  */
 #include <fcntl.h>
 #include <signal.h>
@@ -16,8 +16,12 @@
 
 #define PATH	"/tmp/stuck"
 #define FAR	(1ULL << 40)
-#define SIZE	(64UL * GUEST_PAGE)
+#define PAGES	64UL
+#define SIZE	(PAGES * GUEST_PAGE)
 #define RW	(PROT_READ | PROT_WRITE)
+
+/* One worker for both queues. */
+static const struct dev_options options = { .queues = QUEUES, .queue_size = 64, .workers = 1 };
 
 static double seconds(void)
 {
@@ -27,60 +31,103 @@ static double seconds(void)
 	return now.tv_sec + now.tv_nsec / 1e9;
 }
 
-enum where { RING, DATA };
+/* Of a guest, in a process of its own: what is not as it should be ends that. */
+#define MUST(what) \
+	do { \
+		if (!(what)) \
+			_exit(__LINE__ % 200 + 1); \
+	} while (0)
 
-/* Of a guest whose memory gets a page that never comes, and is accessed. */
-static void vmm_stuck(int backend, enum where where, bool closes)
+struct vmm {
+	FIXTURE_DATA(vmm) rig;
+	uint8_t *extra;		/* at FAR: what is in the file */
+};
+
+/* Maps the file in place of @memory; how it is read shall not matter. */
+static void put_file(uint8_t *memory, size_t size, bool ahead)
 {
-	FIXTURE_DATA(vmm) mine = { .backend = backend }, *self = &mine;
 	int fd = open(PATH, O_RDWR);
-	uint8_t *extra;
 
-	if (fd < 0)
-		_exit(1);
-	if (dev_run(&mine.dev, backend, &two_queues))
-		_exit(2);
-	mine.vq = &mine.dev.vqs[0];
-	blk_init(&mine.request, &mine.dev.guest);
-	mine.data = guest_alloc(&mine.dev.guest, MIB, GUEST_PAGE);
-	if (READ())
-		_exit(3);
-	if (where == RING) {
-		/* The first page of memory has a ring. */
-		if (mmap(mine.dev.guest.memory, GUEST_PAGE, RW, MAP_PRIVATE | MAP_FIXED, fd,
-			 0) == MAP_FAILED)
-			_exit(4);
-		usleep(300000);
-	} else {
-		const struct vq_buf bufs[] = {
-			{ guest_iova(&mine.dev.guest, mine.request.header), 16, false },
-			{ FAR, GUEST_PAGE, true },
-			{ guest_iova(&mine.dev.guest, mine.request.status), 1, true },
-		};
-
-		extra = mmap(NULL, SIZE, RW, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-		if (MAP(FAR, SIZE, extra, VHOST_ACCESS_RW))
-			_exit(5);
-		if (mmap(extra, SIZE, RW, MAP_PRIVATE | MAP_FIXED, fd, 0) == MAP_FAILED)
-			_exit(6);
-		mine.request.header->type = htole32(VIRTIO_BLK_T_IN);
-		mine.request.header->sector = 0;
-		if (vq_add(mine.vq, bufs, 3) < 0)
-			_exit(7);
-		vq_publish(mine.vq);
-		vq_kick(mine.vq);
-		usleep(300000);
-	}
-	if (closes) {
-		close(mine.dev.fd);
-		_exit(0);
-	}
-	pause();
+	MUST(fd >= 0);
+	MUST(mmap(memory, size, RW, MAP_PRIVATE | MAP_FIXED, fd, 0) != MAP_FAILED);
+	MUST(ahead || !madvise(memory, size, MADV_RANDOM));
+	close(fd);
 }
 
-static void ends(struct __test_metadata *_metadata, FIXTURE_DATA(vmm) *self,
-		 enum where where, bool closes)
+static void vmm_run(struct vmm *vmm, int backend)
 {
+	FIXTURE_DATA(vmm) *self = &vmm->rig;
+
+	self->backend = backend;
+	MUST(!dev_run(&self->dev, backend, &options));
+	self->vq = &self->dev.vqs[0];
+	blk_init(&self->request, &self->dev.guest);
+	self->data = guest_alloc(&self->dev.guest, MIB, GUEST_PAGE);
+}
+
+/* Memory of the guest's that comes late. */
+static void vmm_put_far(struct vmm *vmm, bool ahead)
+{
+	FIXTURE_DATA(vmm) *self = &vmm->rig;
+
+	vmm->extra = mmap(NULL, SIZE, RW, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	MUST(!MAP(FAR, SIZE, vmm->extra, VHOST_ACCESS_RW));
+	put_file(vmm->extra, SIZE, ahead);
+}
+
+/* Starts a request whose data is there, @offset bytes from FAR on. */
+static void vmm_ask(struct vmm *vmm, uint32_t type, size_t offset, uint32_t length)
+{
+	FIXTURE_DATA(vmm) *self = &vmm->rig;
+	const struct vq_buf bufs[] = {
+		{ guest_iova(&self->dev.guest, self->request.header), 16, false },
+		{ FAR + offset, length, type == VIRTIO_BLK_T_IN },
+		{ guest_iova(&self->dev.guest, self->request.status), 1, true },
+	};
+
+	self->request.header->type = htole32(type);
+	self->request.header->sector = 0;
+	*self->request.status = BLK_NO_STATUS;
+	MUST(vq_add(self->vq, bufs, 3) >= 0);
+	vq_publish(self->vq);
+	vq_kick(self->vq);
+}
+
+/* The status of the request, when it is over. */
+static int vmm_status(struct vmm *vmm)
+{
+	struct vring_used_elem elem;
+
+	MUST(!vq_wait(vmm->rig.vq, &elem, VQ_TIMEOUT_MS));
+	/* UML shows a thread the page that came when it next enters the kernel. */
+	getppid();
+	return *vmm->rig.request.status;
+}
+
+static void stuck_data(struct vmm *vmm, bool ahead)
+{
+	vmm_put_far(vmm, ahead);
+	vmm_ask(vmm, VIRTIO_BLK_T_IN, 0, GUEST_PAGE);
+	usleep(300000);
+}
+
+/* The first page of memory has a ring. */
+static void stuck_ring(struct vmm *vmm, bool ahead)
+{
+	put_file(vmm->rig.dev.guest.memory, GUEST_PAGE, ahead);
+	usleep(300000);
+}
+
+struct stuck_case {
+	void (*stick)(struct vmm *vmm, bool ahead);
+	bool ahead;		/* the page is read ahead, when it is faulted in */
+	bool closes;		/* it is not killed: it closes its device */
+};
+
+static void ends(struct __test_metadata *_metadata, FIXTURE_DATA(vmm) *self,
+		 const struct stuck_case *c)
+{
+	struct vmm vmm = {};
 	long pins = host_pins();
 	unsigned int turn;
 	double start;
@@ -90,11 +137,16 @@ static void ends(struct __test_metadata *_metadata, FIXTURE_DATA(vmm) *self,
 	ASSERT_LE(0, stuck_open(PATH));
 	child = fork();
 	ASSERT_LE(0, child);
-	if (!child)
-		vmm_stuck(self->backend, where, closes);
+	if (!child) {
+		vmm_run(&vmm, self->backend);
+		c->stick(&vmm, c->ahead);
+		if (c->closes)
+			_exit(close(vmm.rig.dev.fd));
+		pause();
+	}
 	usleep(2000000 * host_patience());
 	start = seconds();
-	if (!closes)
+	if (!c->closes)
 		kill(child, SIGKILL);
 	while (!got && seconds() - start < 8 * host_patience()) {
 		usleep(10000);
@@ -106,25 +158,167 @@ static void ends(struct __test_metadata *_metadata, FIXTURE_DATA(vmm) *self,
 	stuck_end(PATH);
 	if (!got)
 		waitpid(child, &status, 0);
-	EXPECT_EQ(!closes, WIFSIGNALED(status));
-	for (turn = 0; turn < 500 && (host_workers() > 2 || host_pins() != pins); turn++)
+	EXPECT_EQ(!c->closes, WIFSIGNALED(status));
+	for (turn = 0; turn < 500 && (host_workers() > 1 || host_pins() != pins); turn++)
 		usleep(10000);
 	EXPECT_EQ(pins, host_pins());
 }
 
 TEST_F_TIMEOUT(vmm, V40_killed_while_a_page_of_data_is_stuck, 120)
 {
-	ends(_metadata, self, DATA, false);
+	ends(_metadata, self, &(struct stuck_case){ .stick = stuck_data, .ahead = true });
+	ends(_metadata, self, &(struct stuck_case){ .stick = stuck_data });
+}
+
+TEST_F_TIMEOUT(vmm, V40_closed_while_a_page_of_data_is_stuck, 120)
+{
+	ends(_metadata, self, &(struct stuck_case){ .stick = stuck_data, .ahead = true,
+						    .closes = true });
+	ends(_metadata, self, &(struct stuck_case){ .stick = stuck_data, .closes = true });
 }
 
 TEST_F_TIMEOUT(vmm, V40_killed_while_a_page_of_a_ring_is_stuck, 120)
 {
-	ends(_metadata, self, RING, false);
+	ends(_metadata, self, &(struct stuck_case){ .stick = stuck_ring, .ahead = true });
+	ends(_metadata, self, &(struct stuck_case){ .stick = stuck_ring });
 }
 
 TEST_F_TIMEOUT(vmm, V40_closed_while_a_page_of_a_ring_is_stuck, 120)
 {
-	ends(_metadata, self, RING, true);
+	ends(_metadata, self, &(struct stuck_case){ .stick = stuck_ring, .ahead = true,
+						    .closes = true });
+	ends(_metadata, self, &(struct stuck_case){ .stick = stuck_ring, .closes = true });
+}
+
+/* Instead of an errno: there is no answer. */
+#define NEVER	-1
+
+/* Both processes': there was an answer. */
+static volatile bool *was_answered;
+
+/* Runs a VMM that asks for a page; when it has, @error is the answer. */
+static void answered(struct __test_metadata *_metadata, FIXTURE_DATA(vmm) *self, int error,
+		     void (*run)(struct vmm *vmm))
+{
+	struct vmm vmm = {};
+	unsigned int turn;
+	int status;
+	pid_t child;
+
+	was_answered = mmap(NULL, GUEST_PAGE, RW, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, was_answered);
+	ASSERT_LE(0, stuck_open(PATH));
+	child = fork();
+	ASSERT_LE(0, child);
+	if (!child) {
+		vmm_run(&vmm, self->backend);
+		run(&vmm);
+		_exit(0);
+	}
+	for (turn = 0; turn < 6000 && !stuck_asked(); turn++)
+		usleep(10000);
+	EXPECT_NE(0, stuck_asked());
+	usleep(500000);
+	if (error != NEVER)
+		stuck_answer(error);
+	*was_answered = true;
+	waitpid(child, &status, 0);
+	EXPECT_EQ(0, status) {
+		TH_LOG("it ended with %#x", status);
+	}
+	stuck_end(PATH);
+}
+
+/* While it waits for a page, its other queue goes on, and so does what is asked of it. */
+static void others_go_on(struct vmm *vmm)
+{
+	FIXTURE_DATA(vmm) *self = &vmm->rig;
+	double start = seconds();
+	unsigned int i;
+
+	stuck_data(vmm, true);
+	self->vq = &self->dev.vqs[1];
+	blk_init(&self->request, &self->dev.guest);
+	for (i = 0; i < 20; i++)
+		MUST(!READ());
+	/* The chain that waits is not taken. */
+	MUST(vdpa_get_vring_base(self->dev.fd, 0) == 0);
+	MUST(vdpa_get_vring_base(self->dev.fd, 1) == 20);
+	MUST(!vdpa_suspend(self->dev.fd));
+	MUST(!vdpa_resume(self->dev.fd));
+	MUST(!READ());
+	MUST(!dev_stop(&self->dev));
+	MUST(!dev_start(&self->dev));
+	MUST(!READ());
+	MUST(seconds() - start < 3 * host_patience());
+}
+
+TEST_F_TIMEOUT(vmm, V40_others_go_on_while_a_page_is_stuck, 120)
+{
+	answered(_metadata, self, NEVER, others_go_on);
+}
+
+/* What is written to the disk is what came; what is read is beside it. */
+static void data_is_right(struct vmm *vmm)
+{
+	FIXTURE_DATA(vmm) *self = &vmm->rig;
+	uint8_t *page;
+
+	vmm_put_far(vmm, false);
+	vmm_ask(vmm, VIRTIO_BLK_T_OUT, 3 * GUEST_PAGE + 512, 2 * GUEST_PAGE);
+	MUST(vmm_status(vmm) == VIRTIO_BLK_S_OK);
+	MUST(!blk_do(self->vq, &self->request, VIRTIO_BLK_T_IN, 0, self->data,
+		     2 * GUEST_PAGE, NULL));
+	MUST(all_bytes_are(self->data, GUEST_PAGE - 512, stuck_byte(3)));
+	MUST(all_bytes_are(self->data + GUEST_PAGE - 512, GUEST_PAGE, stuck_byte(4)));
+	MUST(all_bytes_are(self->data + 2 * GUEST_PAGE - 512, 512, stuck_byte(5)));
+
+	vmm_ask(vmm, VIRTIO_BLK_T_IN, 9 * GUEST_PAGE + 1024, 512);
+	MUST(vmm_status(vmm) == VIRTIO_BLK_S_OK);
+	page = vmm->extra + 9 * GUEST_PAGE;
+	MUST(all_bytes_are(page, 1024, stuck_byte(9)));
+	MUST(all_bytes_are(page + 1024, 512, stuck_byte(3)));
+	MUST(all_bytes_are(page + 1536, GUEST_PAGE - 1536, stuck_byte(9)));
+}
+
+TEST_F_TIMEOUT(vmm, V40_a_page_that_comes_at_last, 120)
+{
+	answered(_metadata, self, 0, data_is_right);
+}
+
+static void refused(struct vmm *vmm)
+{
+	FIXTURE_DATA(vmm) *self = &vmm->rig;
+	unsigned int i;
+
+	vmm_put_far(vmm, false);
+	for (i = 0; i < 3; i++) {
+		vmm_ask(vmm, VIRTIO_BLK_T_OUT, i * GUEST_PAGE, GUEST_PAGE);
+		MUST(vmm_status(vmm) == VIRTIO_BLK_S_IOERR);
+		MUST(!READ());
+	}
+}
+
+TEST_F_TIMEOUT(vmm, V40_a_page_that_cannot_be_read, 120)
+{
+	answered(_metadata, self, EIO, refused);
+}
+
+/* All of the page is zero when it comes, as a ring is before its first request. */
+static void ring_comes(struct vmm *vmm)
+{
+	FIXTURE_DATA(vmm) *self = &vmm->rig;
+
+	stuck_ring(vmm, false);
+	/* The device has asked: not we. */
+	while (!*was_answered)
+		usleep(10000);
+	MUST(!READ());
+}
+
+TEST_F_TIMEOUT(vmm, V40_a_ring_that_comes_at_last, 120)
+{
+	answered(_metadata, self, 0, ring_comes);
 }
 
 TEST_HARNESS_MAIN
