@@ -299,7 +299,7 @@ struct vpin_summon *vpin_summon_create(struct vpin_vq *vq);
 void vpin_summon_end(struct vpin_summon *summon);
 bool vpin_summon_begin(struct vpin_summon *summon, const struct vpin_snap *snap,
 		       u64 gpa, u64 len, u32 perm);
-bool vpin_summon_failed(struct vpin_summon *summon);
+void vpin_summon_done(struct vpin_summon *summon);
 void vpin_vq_note(struct vpin_vq *vq, u16 head);
 void vpin_vq_time(struct vpin_vq *vq, u16 head);
 bool vpin_vq_work(struct vpin_work *work);

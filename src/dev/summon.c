@@ -11,13 +11,18 @@
 #include <vpin/blocking.h>
 #include <vpin/dev.h>
 
+/* When one place is wanted once more, in jiffies: see vpin_summon_wait(). */
+#define VPIN_SUMMON_AGAIN	DIV_ROUND_UP(HZ, 100)
+
 /**
  * struct vpin_summon - what one queue waits for
  * @item: waits for it
- * @lock: guards @vq and @busy
+ * @lock: guards all but @place
  * @vq: the queue; NULL once it has stopped: then who has waited frees this
  * @busy: it is being waited for
- * @failed: and was not to be had
+ * @failed: the last that was waited for was not to be had
+ * @again: the last is wanted once more
+ * @uaddr: where the last began; 0 if that is of no interest any more
  * @place: where it is; who waits has it
  */
 struct vpin_summon {
@@ -26,17 +31,26 @@ struct vpin_summon {
 	struct vpin_vq *vq;
 	bool busy;
 	bool failed;
+	bool again;
+	unsigned long uaddr;
 	struct vpin_place place;
 };
 
+/*
+ * What is there need not be to be pinned: while requests in flight have as many
+ * pages of the place as they may keep, the queue comes again until they have ended.
+ */
 static void vpin_summon_wait(struct vpin_blocking_item *item)
 {
 	struct vpin_summon *summon = container_of(item, struct vpin_summon, item);
-	int ret = vpin_place_bring(&summon->place);
 	struct vpin_vq *vq;
+	int ret;
 
+	if (READ_ONCE(summon->again))
+		schedule_timeout_uninterruptible(VPIN_SUMMON_AGAIN);
+	ret = vpin_place_bring(&summon->place);
 	spin_lock(&summon->lock);
-	WRITE_ONCE(summon->failed, ret);
+	summon->failed = ret;
 	summon->busy = false;
 	vq = summon->vq;
 	if (vq)
@@ -83,35 +97,41 @@ void vpin_summon_end(struct vpin_summon *summon)
  * @perm: VPIN_PERM_* that the access needs
  *
  * Return: whether the queue runs again when they, or what it waits for already,
- * were brought; else nothing is absent, or it is not mapped.
+ * were brought; else nothing is absent, it is not mapped, or it was just waited for
+ * and was not to be had.
  */
 bool vpin_summon_begin(struct vpin_summon *summon, const struct vpin_snap *snap,
 		       u64 gpa, u64 len, u32 perm)
 {
 	struct vpin_place place;
-	bool busy;
+	bool busy, failed;
 
 	if (!vpin_place_find(&place, snap, gpa, len, perm))
 		return false;
 	spin_lock(&summon->lock);
 	busy = summon->busy;
-	summon->busy = true;
-	spin_unlock(&summon->lock);
-	if (busy) {
-		mmdrop(place.mm);
-		return true;
+	summon->again = place.uaddr == summon->uaddr;
+	failed = !busy && summon->again && summon->failed;
+	if (failed) {
+		summon->uaddr = 0;
+	} else if (!busy) {
+		summon->busy = true;
+		summon->uaddr = place.uaddr;
+		summon->place = place;
 	}
-	summon->place = place;
-	vpin_blocking_queue(summon->vq->dev->blocking, &summon->item);
-	return true;
+	spin_unlock(&summon->lock);
+	if (busy || failed)
+		mmdrop(place.mm);
+	else
+		vpin_blocking_queue(summon->vq->dev->blocking, &summon->item);
+	return !failed;
 }
 
-/* Whether what was waited for last was not to be had; it is said once. */
-bool vpin_summon_failed(struct vpin_summon *summon)
+/* All of a chain is there: what is wanted next is wanted for the first time. */
+void vpin_summon_done(struct vpin_summon *summon)
 {
-	bool failed = READ_ONCE(summon->failed);
-
-	if (failed)
-		WRITE_ONCE(summon->failed, false);
-	return failed;
+	spin_lock(&summon->lock);
+	if (!summon->busy)
+		summon->uaddr = 0;
+	spin_unlock(&summon->lock);
 }

@@ -125,15 +125,14 @@ static noinline int vpin_vq_walk_absent(struct vpin_vq *vq, u16 head,
 	if (all) {
 		/* What went since then is waited for. */
 		vq->hint.hurry = false;
-		vpin_summon_failed(vq->chain_summon);
+		vpin_summon_done(vq->chain_summon);
 		return ret;
 	}
 	vq->behind = vpin_mem_is_going(&vq->dev->mem) ||
-		     (!vpin_summon_failed(vq->chain_summon) &&
-		      vpin_summon_begin(vq->chain_summon, snap, missing.gpa,
-					missing.len,
-					missing.writable ? VPIN_PERM_WRITE :
-							   VPIN_PERM_READ));
+		     vpin_summon_begin(vq->chain_summon, snap, missing.gpa,
+				       missing.len,
+				       missing.writable ? VPIN_PERM_WRITE :
+							  VPIN_PERM_READ);
 	return vq->behind ? -EAGAIN : ret;
 }
 

@@ -14,7 +14,9 @@
 #include <time.h>
 
 #include "disk.h"
+#include "forget.h"
 #include "group.h"
+#include "shown.h"
 #include "vmm.h"
 
 #define FAR	(1ULL << 40)
@@ -565,6 +567,88 @@ TEST_F(vmm, V35_memory_that_is_mapped_anew_under_load)
 	beside_stop(&beside);
 	TH_LOG("%u requests while all was mapped anew %u times", requests, beside.turns);
 	EXPECT_LT(50, requests);
+}
+
+/* One request with data in extra memory, offered; its status is where @request is. */
+static void offer(FIXTURE_DATA(vmm) *self, struct vq *vq, struct blk_request *request,
+		  uint64_t sector)
+{
+	const struct vq_buf bufs[] = {
+		{ guest_iova(&self->dev.guest, request->header), 16, false },
+		{ FAR, GUEST_PAGE, false },
+		{ guest_iova(&self->dev.guest, request->status), 1, true },
+	};
+
+	request->header->type = htole32(VIRTIO_BLK_T_OUT);
+	request->header->sector = htole64(sector);
+	*request->status = BLK_NO_STATUS;
+	vq_add(vq, bufs, 3);
+	vq_publish(vq);
+	vq_kick(vq);
+}
+
+/* Turns that queue 1 had. */
+static long turns(void)
+{
+	char path[256], text[32];
+
+	if (shown_find(getpid(), path, sizeof(path) - 32))
+		return -1;
+	strcat(path, "/queues/1/turns");
+	return shown(path, text, sizeof(text)) ? -1 : atol(text);
+}
+
+/*
+ * A page is replaced while a disk that hangs has it, and its pin has no other: the
+ * next request waits until that is back, and nobody is busy meanwhile.
+ */
+TEST_F(vmm, V41_a_page_is_replaced_while_its_request_hangs)
+{
+	uint8_t data[2 * GUEST_PAGE];
+	struct blk_request other;
+	struct vring_used_elem elem;
+	struct extra extra;
+	long before;
+	int disk;
+
+	if (!forget_is_there())
+		SKIP(return, "no disk that hangs");
+	dev_close(&self->dev);
+	ASSERT_EQ(0, forget_add(""));
+	disk = open(forget_disk(), O_RDWR | O_CLOEXEC);
+	ASSERT_EQ(0, dev_run(&self->dev, disk, &two_queues));
+	blk_init(&self->request, &self->dev.guest);
+	blk_init(&other, &self->dev.guest);
+	ASSERT_EQ(0, extra_map(self, &extra, GUEST_PAGE, false));
+
+	ASSERT_EQ(0, forget_hold(true));
+	pattern_fill(extra.memory, GUEST_PAGE, 0, 1);
+	offer(self, self->vq, &self->request, 0);
+	usleep(300000);
+	ASSERT_EQ(0, by_dontneed(&extra, 0));
+	pattern_fill(extra.memory, GUEST_PAGE, 8, 2);
+	offer(self, &self->dev.vqs[1], &other, 8);
+	usleep(300000);
+	before = turns();
+	usleep(1000000);
+	TH_LOG("%ld turns in a second", turns() - before);
+	EXPECT_LE(0, before);
+	EXPECT_GE(200, turns() - before);
+	EXPECT_EQ(BLK_NO_STATUS, *other.status);
+
+	ASSERT_EQ(0, forget_hold(false));
+	EXPECT_EQ(0, vq_wait(self->vq, &elem, VQ_TIMEOUT_MS));
+	EXPECT_EQ(0, vq_wait(&self->dev.vqs[1], &elem, VQ_TIMEOUT_MS));
+	EXPECT_EQ(0, *self->request.status);
+	EXPECT_EQ(0, *other.status);
+	ASSERT_EQ((ssize_t)sizeof(data), pread(disk, data, sizeof(data), 0));
+	EXPECT_TRUE(pattern_is(data, GUEST_PAGE, 0, 1));
+	EXPECT_TRUE(pattern_is(data + GUEST_PAGE, GUEST_PAGE, 8, 2));
+	ASSERT_EQ(0, dev_stop(&self->dev));
+	extra_unmap(self, &extra);
+	close(disk);
+	dev_close(&self->dev);
+	EXPECT_EQ(0, forget_remove());
 }
 
 /* A page after the other, as fast as it goes. */
