@@ -19,9 +19,10 @@ install_kernel() {
 	esac
 }
 
-# Clients that speak vhost-user.
-install_clients() {
-	[[ $1 != trixie ]] || echo qemu-utils qemu-block-extra
+# QEMU, and on Debian 13 what a guest needs by either door.
+install_qemu() {
+	echo qemu-utils
+	[[ $1 != trixie ]] || echo qemu-block-extra qemu-system-x86
 }
 
 # install_image RELEASE: the directory that holds root/, and for each of the two
@@ -31,7 +32,7 @@ install_image() {
 	apt_ready
 	new=$(install_kernel "$1" new)
 	key=$({ printf '%s\n' "${INSTALL_PACKAGES[@]}" "$new"
-		install_clients "$1"
+		install_qemu "$1"
 		cat "$INSTALL/init" "$INSTALL/image.sh"; } | sha256sum)
 	dir=$CACHE/install/$1-${key:0:10}
 	[[ -e $dir/complete ]] || with_lock "install-$1" install_make "$1" "$new" "$dir"
@@ -48,7 +49,7 @@ install_make() {
 	stock_root_remove "$dir"
 	mkdir -p "$dir"
 	packages=("${INSTALL_PACKAGES[@]}" "linux-image-amd64" "linux-headers-amd64")
-	mapfile -t -O "${#packages[@]}" packages < <(install_clients "$release" | tr ' ' '\n')
+	mapfile -t -O "${#packages[@]}" packages < <(install_qemu "$release" | tr ' ' '\n')
 	# shellcheck disable=SC2016 # $1 and what follows is mmdebstrap's
 	apt_sources_of "$release" "$mirrors" |
 		as_root mmdebstrap --mode=root --variant=apt --quiet \
