@@ -275,9 +275,15 @@ static bool pins_become(long pages)
 {
 	unsigned int turn;
 
-	for (turn = 0; turn < 500 && host_pins() != pages; turn++)
+	long are = host_pins();
+
+	for (turn = 0; turn < 500 && are != pages; turn++) {
 		usleep(10000);
-	return host_pins() == pages;
+		are = host_pins();
+	}
+	if (are != pages)
+		fprintf(stderr, "# %ld pages are pinned, not %ld\n", are, pages);
+	return are == pages;
 }
 
 TEST_F(vmm, V31_memory_is_given_back)
