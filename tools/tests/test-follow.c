@@ -270,14 +270,13 @@ static long group_memory(void)
 	return bytes;
 }
 
-/* Whether @pages become pinned, soon. */
+/* Whether @pages become pinned: soon, but on a busy machine that takes its time. */
 static bool pins_become(long pages)
 {
+	long are = host_pins();
 	unsigned int turn;
 
-	long are = host_pins();
-
-	for (turn = 0; turn < 500 && are != pages; turn++) {
+	for (turn = 0; turn < 3000 && are != pages; turn++) {
 		usleep(10000);
 		are = host_pins();
 	}
