@@ -75,6 +75,12 @@ FIXTURE_TEARDOWN(cost)
 	rmdir(CGROUP);
 }
 
+/* What may be kept, in KiB: kernels that check themselves keep more of each object. */
+static long at_most(long kib)
+{
+	return host_patience() > 1 ? 2 * kib : kib;
+}
+
 #define QUEUES	8
 
 /* A thread of the owner's: its stack, and what the kernel keeps of it. */
@@ -107,10 +113,10 @@ TEST_F(cost, T02_memory_of_a_queue)
 	kib = queue_kib(self, 1024);
 	TH_LOG("%ld KiB for a queue of 1024", kib);
 	EXPECT_LT(300, kib);
-	EXPECT_GE(512 + THREAD_KIB + 4 * 68 / QUEUES, kib);
+	EXPECT_GE(at_most(512 + THREAD_KIB + 4 * 68 / QUEUES), kib);
 	kib = queue_kib(self, 256);
 	TH_LOG("%ld KiB for a queue of 256", kib);
-	EXPECT_GE(240 + THREAD_KIB, kib);
+	EXPECT_GE(at_most(240 + THREAD_KIB), kib);
 }
 
 static unsigned int kernel_threads(void)
@@ -176,7 +182,7 @@ TEST_F(cost, T02_long_requests_that_wait)
 	threads = kernel_threads() - threads;
 	ASSERT_EQ(0, ioctl(root, FITHAW, 0));
 	TH_LOG("%ld KiB, %u threads", (after - before) / 1024, threads);
-	EXPECT_GE(256, (after - before) / 1024);
+	EXPECT_GE(at_most(256), (after - before) / 1024);
 	EXPECT_GE(24, (int)threads);
 	for (i = 0; i < NR; i++)
 		ASSERT_EQ(0, vq_wait(vq, &elem, VQ_TIMEOUT_MS));
