@@ -52,11 +52,13 @@ TEST_F(vmm, S10_as_many_ranges_as_there_may_be)
 	double start = seconds(), took;
 	long ever;
 
+	if (host_patience() > 1)
+		SKIP(return, "takes minutes where the kernel checks itself");
 	/* In no order, which costs as much as in one. */
 	ASSERT_EQ(0, map_all(self));
 	took = seconds() - start;
 	TH_LOG("%u ranges in %.2f s", RANGES_MAX, took);
-	EXPECT_GT(15 * host_patience(), took);
+	EXPECT_GT(15, took);
 	EXPECT_EQ(GUEST_KIB + (RANGES_MAX - 1) * 4L, host_charged());
 
 	/* One more is a hole, in a batch and not; nothing is pinned for it. */
