@@ -15,12 +15,17 @@ static DEFINE_MUTEX(two);
 static DEFINE_SPINLOCK(spin);
 static volatile int forty = 40;
 
+/* More than one: of the last, an address may stay on a stack, and hides it. */
 static void fault_leak(void)
 {
-	volatile char *byte = kmalloc(80, GFP_KERNEL);
+	unsigned int i;
 
-	if (byte)
-		*byte = 1;
+	for (i = 0; i < 8; i++) {
+		volatile char *byte = kmalloc(80, GFP_KERNEL);
+
+		if (byte)
+			*byte = 1;
+	}
 }
 
 static void fault_use_after_free(void)
