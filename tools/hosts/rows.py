@@ -6,7 +6,7 @@ so that what hangs does not keep the next one from being made."""
 
 import os
 
-from host import Absent, Broken, get, put, run
+from host import Absent, Broken, get, put, run, wait_for
 
 MIB = 1 << 20
 NULLB = "/sys/kernel/config/nullb"
@@ -148,6 +148,14 @@ class Loop(Row):
         self.undo.append(lambda: run(f"losetup -d {self.path}"))
 
 
+def is_put(path, text):
+    try:
+        put(path, text)
+    except Broken:
+        return False
+    return True
+
+
 class Forget(Row):
     name, meaning = "forgets", "a disk with a volatile write cache, many requests of which it can keep"
     ways = ("direct", "buffered", "writethrough", "polled")
@@ -170,7 +178,9 @@ class Forget(Row):
         put(f"/sys/block/{self.id}/forget/fail", "none")
 
     def cut(self):
-        put(f"/sys/block/{self.id}/forget/cut", "0")
+        # It is refused while somebody still looks at what the last one left.
+        if not wait_for(lambda: is_put(f"/sys/block/{self.id}/forget/cut", "0"), 5):
+            raise Broken("the power cannot be cut")
         return f"{self.base}-after"
 
 
