@@ -17,8 +17,14 @@ static bool reads(uint32_t type)
 	return type == VIRTIO_BLK_T_IN || type == VIRTIO_BLK_T_GET_ID;
 }
 
-int blk_add(struct vq *vq, struct blk_request *request, uint32_t type,
-	    uint64_t sector, const void *data, uint32_t length)
+/* Where data is that may be none. */
+static uint64_t data_iova(const struct vq *vq, const void *data, uint32_t length)
+{
+	return length ? guest_iova(vq->guest, data) : 0;
+}
+
+int blk_add_at(struct vq *vq, struct blk_request *request, uint32_t type,
+	       uint64_t sector, uint64_t iova, uint32_t length)
 {
 	const struct guest *guest = vq->guest;
 	struct vq_buf bufs[3];
@@ -32,20 +38,26 @@ int blk_add(struct vq *vq, struct blk_request *request, uint32_t type,
 	bufs[num++] = (struct vq_buf){ guest_iova(guest, request->header),
 				       sizeof(*request->header), false };
 	if (length)
-		bufs[num++] = (struct vq_buf){ guest_iova(guest, data), length, reads(type) };
+		bufs[num++] = (struct vq_buf){ iova, length, reads(type) };
 	bufs[num++] = (struct vq_buf){ guest_iova(guest, request->status), 1, true };
 
 	request->head = vq_add(vq, bufs, num);
 	return request->head < 0 ? request->head : 0;
 }
 
-int blk_do(struct vq *vq, struct blk_request *request, uint32_t type,
-	   uint64_t sector, const void *data, uint32_t length, uint32_t *written)
+int blk_add(struct vq *vq, struct blk_request *request, uint32_t type,
+	    uint64_t sector, const void *data, uint32_t length)
+{
+	return blk_add_at(vq, request, type, sector, data_iova(vq, data, length), length);
+}
+
+int blk_do_at(struct vq *vq, struct blk_request *request, uint32_t type,
+	      uint64_t sector, uint64_t iova, uint32_t length, uint32_t *written)
 {
 	struct vring_used_elem elem;
 	int ret;
 
-	ret = blk_add(vq, request, type, sector, data, length);
+	ret = blk_add_at(vq, request, type, sector, iova, length);
 	if (ret)
 		return ret;
 	vq_publish(vq);
@@ -57,6 +69,13 @@ int blk_do(struct vq *vq, struct blk_request *request, uint32_t type,
 	if (written)
 		*written = elem.len;
 	return *request->status;
+}
+
+int blk_do(struct vq *vq, struct blk_request *request, uint32_t type,
+	   uint64_t sector, const void *data, uint32_t length, uint32_t *written)
+{
+	return blk_do_at(vq, request, type, sector, data_iova(vq, data, length), length,
+			 written);
 }
 
 int64_t blk_do_chain(struct vq *vq, const struct vq_buf *bufs, unsigned int num)

@@ -29,6 +29,9 @@ void blk_init(struct blk_request *request, struct guest *guest);
  */
 int blk_add(struct vq *vq, struct blk_request *request, uint32_t type,
 	    uint64_t sector, const void *data, uint32_t length);
+/* The same, with data at any address that was mapped. */
+int blk_add_at(struct vq *vq, struct blk_request *request, uint32_t type,
+	       uint64_t sector, uint64_t iova, uint32_t length);
 
 /*
  * Does one request with nothing else in flight: its status, -ETIMEDOUT, or
@@ -37,6 +40,8 @@ int blk_add(struct vq *vq, struct blk_request *request, uint32_t type,
  */
 int blk_do(struct vq *vq, struct blk_request *request, uint32_t type,
 	   uint64_t sector, const void *data, uint32_t length, uint32_t *written);
+int blk_do_at(struct vq *vq, struct blk_request *request, uint32_t type,
+	      uint64_t sector, uint64_t iova, uint32_t length, uint32_t *written);
 
 /* Does any chain: the used length, -ETIMEDOUT, -EBADMSG or -ENOSPC. */
 int64_t blk_do_chain(struct vq *vq, const struct vq_buf *bufs, unsigned int num);

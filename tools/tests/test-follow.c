@@ -66,17 +66,8 @@ static void extra_unmap(FIXTURE_DATA(vmm) *self, struct extra *extra)
 static int transfer(FIXTURE_DATA(vmm) *self, uint32_t type, uint64_t sector, size_t offset,
 		    uint32_t length)
 {
-	const struct vq_buf bufs[] = {
-		{ guest_iova(&self->dev.guest, self->request.header), 16, false },
-		{ FAR + offset, length, type == VIRTIO_BLK_T_IN },
-		{ guest_iova(&self->dev.guest, self->request.status), 1, true },
-	};
-	int64_t ret;
+	int ret = blk_do_at(self->vq, &self->request, type, sector, FAR + offset, length, NULL);
 
-	self->request.header->type = htole32(type);
-	self->request.header->sector = htole64(sector);
-	*self->request.status = BLK_NO_STATUS;
-	ret = blk_do_chain(self->vq, bufs, 3);
 	/*
 	 * The device may have put another page there, as a write to the zero page
 	 * does.  UML shows that to a thread when it next enters the kernel.
@@ -574,22 +565,14 @@ TEST_F(vmm, V35_memory_that_is_mapped_anew_under_load)
 	EXPECT_LT(50, requests);
 }
 
-/* One request with data in extra memory, offered; its status is where @request is. */
-static void offer(FIXTURE_DATA(vmm) *self, struct vq *vq, struct blk_request *request,
-		  uint64_t sector)
+/* A write of the extra memory's first page, offered. */
+static int offer(struct vq *vq, struct blk_request *request, uint64_t sector)
 {
-	const struct vq_buf bufs[] = {
-		{ guest_iova(&self->dev.guest, request->header), 16, false },
-		{ FAR, GUEST_PAGE, false },
-		{ guest_iova(&self->dev.guest, request->status), 1, true },
-	};
+	int ret = blk_add_at(vq, request, VIRTIO_BLK_T_OUT, sector, FAR, GUEST_PAGE);
 
-	request->header->type = htole32(VIRTIO_BLK_T_OUT);
-	request->header->sector = htole64(sector);
-	*request->status = BLK_NO_STATUS;
-	vq_add(vq, bufs, 3);
-	vq_publish(vq);
-	vq_kick(vq);
+	if (!ret)
+		vq_publish(vq);
+	return ret;
 }
 
 /* Turns that queue 1 had. */
@@ -628,11 +611,11 @@ TEST_F(vmm, V41_a_page_is_replaced_while_its_request_hangs)
 
 	ASSERT_EQ(0, forget_hold(true));
 	pattern_fill(extra.memory, GUEST_PAGE, 0, 1);
-	offer(self, self->vq, &self->request, 0);
+	ASSERT_EQ(0, offer(self->vq, &self->request, 0));
 	usleep(300000);
 	ASSERT_EQ(0, by_dontneed(&extra, 0));
 	pattern_fill(extra.memory, GUEST_PAGE, 8, 2);
-	offer(self, &self->dev.vqs[1], &other, 8);
+	ASSERT_EQ(0, offer(&self->dev.vqs[1], &other, 8));
 	usleep(300000);
 	before = turns();
 	usleep(1000000);

@@ -79,18 +79,9 @@ static void vmm_put_far(struct vmm *vmm, bool ahead)
 static void vmm_ask(struct vmm *vmm, uint32_t type, size_t offset, uint32_t length)
 {
 	FIXTURE_DATA(vmm) *self = &vmm->rig;
-	const struct vq_buf bufs[] = {
-		{ guest_iova(&self->dev.guest, self->request.header), 16, false },
-		{ FAR + offset, length, type == VIRTIO_BLK_T_IN },
-		{ guest_iova(&self->dev.guest, self->request.status), 1, true },
-	};
 
-	self->request.header->type = htole32(type);
-	self->request.header->sector = 0;
-	*self->request.status = BLK_NO_STATUS;
-	MUST(vq_add(self->vq, bufs, 3) >= 0);
+	MUST(!blk_add_at(self->vq, &self->request, type, 0, FAR + offset, length));
 	vq_publish(self->vq);
-	vq_kick(self->vq);
 }
 
 /* The status of the request, when it is over. */
@@ -118,14 +109,9 @@ static void stuck_ring(struct vmm *vmm, bool ahead)
 	usleep(300000);
 }
 
-struct stuck_case {
-	void (*stick)(struct vmm *vmm, bool ahead);
-	bool ahead;		/* the page is read ahead, when it is faulted in */
-	bool closes;		/* it is not killed: it closes its device */
-};
-
+/* The page is read ahead when it is faulted in, or not; @closes: nobody is killed. */
 static void ends(struct __test_metadata *_metadata, FIXTURE_DATA(vmm) *self,
-		 const struct stuck_case *c)
+		 void (*stick)(struct vmm *vmm, bool ahead), bool ahead, bool closes)
 {
 	struct vmm vmm = {};
 	long pins = host_pins();
@@ -139,14 +125,14 @@ static void ends(struct __test_metadata *_metadata, FIXTURE_DATA(vmm) *self,
 	ASSERT_LE(0, child);
 	if (!child) {
 		vmm_run(&vmm, self->backend);
-		c->stick(&vmm, c->ahead);
-		if (c->closes)
+		stick(&vmm, ahead);
+		if (closes)
 			_exit(close(vmm.rig.dev.fd));
 		pause();
 	}
 	usleep(2000000 * host_patience());
 	start = seconds();
-	if (!c->closes)
+	if (!closes)
 		kill(child, SIGKILL);
 	while (!got && seconds() - start < 8 * host_patience()) {
 		usleep(10000);
@@ -158,7 +144,7 @@ static void ends(struct __test_metadata *_metadata, FIXTURE_DATA(vmm) *self,
 	stuck_end(PATH);
 	if (!got)
 		waitpid(child, &status, 0);
-	EXPECT_EQ(!c->closes, WIFSIGNALED(status));
+	EXPECT_EQ(!closes, WIFSIGNALED(status));
 	for (turn = 0; turn < 500 && (host_workers() > 1 || host_pins() != pins); turn++)
 		usleep(10000);
 	EXPECT_EQ(pins, host_pins());
@@ -166,28 +152,26 @@ static void ends(struct __test_metadata *_metadata, FIXTURE_DATA(vmm) *self,
 
 TEST_F_TIMEOUT(vmm, V40_killed_while_a_page_of_data_is_stuck, 120)
 {
-	ends(_metadata, self, &(struct stuck_case){ .stick = stuck_data, .ahead = true });
-	ends(_metadata, self, &(struct stuck_case){ .stick = stuck_data });
+	ends(_metadata, self, stuck_data, true, false);
+	ends(_metadata, self, stuck_data, false, false);
 }
 
 TEST_F_TIMEOUT(vmm, V40_closed_while_a_page_of_data_is_stuck, 120)
 {
-	ends(_metadata, self, &(struct stuck_case){ .stick = stuck_data, .ahead = true,
-						    .closes = true });
-	ends(_metadata, self, &(struct stuck_case){ .stick = stuck_data, .closes = true });
+	ends(_metadata, self, stuck_data, true, true);
+	ends(_metadata, self, stuck_data, false, true);
 }
 
 TEST_F_TIMEOUT(vmm, V40_killed_while_a_page_of_a_ring_is_stuck, 120)
 {
-	ends(_metadata, self, &(struct stuck_case){ .stick = stuck_ring, .ahead = true });
-	ends(_metadata, self, &(struct stuck_case){ .stick = stuck_ring });
+	ends(_metadata, self, stuck_ring, true, false);
+	ends(_metadata, self, stuck_ring, false, false);
 }
 
 TEST_F_TIMEOUT(vmm, V40_closed_while_a_page_of_a_ring_is_stuck, 120)
 {
-	ends(_metadata, self, &(struct stuck_case){ .stick = stuck_ring, .ahead = true,
-						    .closes = true });
-	ends(_metadata, self, &(struct stuck_case){ .stick = stuck_ring, .closes = true });
+	ends(_metadata, self, stuck_ring, true, true);
+	ends(_metadata, self, stuck_ring, false, true);
 }
 
 /* Instead of an errno: there is no answer. */
