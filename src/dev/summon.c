@@ -17,12 +17,12 @@
 /**
  * struct vpin_summon - what one queue waits for
  * @item: waits for it
- * @lock: guards all but @place
+ * @lock: guards all but the last two
  * @vq: the queue; NULL once it has stopped: then who has waited frees this
  * @busy: it is being waited for
  * @failed: the last that was waited for was not to be had
- * @again: the last is wanted once more
  * @uaddr: where the last began; 0 if that is of no interest any more
+ * @again: it was the last before, too; who waits has it
  * @place: where it is; who waits has it
  */
 struct vpin_summon {
@@ -31,8 +31,8 @@ struct vpin_summon {
 	struct vpin_vq *vq;
 	bool busy;
 	bool failed;
-	bool again;
 	unsigned long uaddr;
+	bool again;
 	struct vpin_place place;
 };
 
@@ -46,7 +46,7 @@ static void vpin_summon_wait(struct vpin_blocking_item *item)
 	struct vpin_vq *vq;
 	int ret;
 
-	if (READ_ONCE(summon->again))
+	if (summon->again)
 		schedule_timeout_uninterruptible(VPIN_SUMMON_AGAIN);
 	ret = vpin_place_bring(&summon->place);
 	spin_lock(&summon->lock);
@@ -104,19 +104,20 @@ bool vpin_summon_begin(struct vpin_summon *summon, const struct vpin_snap *snap,
 		       u64 gpa, u64 len, u32 perm)
 {
 	struct vpin_place place;
-	bool busy, failed;
+	bool busy, again, failed;
 
 	if (!vpin_place_find(&place, snap, gpa, len, perm))
 		return false;
 	spin_lock(&summon->lock);
 	busy = summon->busy;
-	summon->again = place.uaddr == summon->uaddr;
-	failed = !busy && summon->again && summon->failed;
+	again = place.uaddr == summon->uaddr;
+	failed = !busy && again && summon->failed;
 	if (failed) {
 		summon->uaddr = 0;
 	} else if (!busy) {
 		summon->busy = true;
 		summon->uaddr = place.uaddr;
+		summon->again = again;
 		summon->place = place;
 	}
 	spin_unlock(&summon->lock);
