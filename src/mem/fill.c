@@ -12,9 +12,6 @@
 #include <vpin/trace.h>
 #include "track.h"
 
-/* Pages that are pinned at a time when they are accessed. */
-#define VPIN_FILL_MAX	16UL
-
 static void vpin_fill_begin(struct vpin_fill *fill, struct vpin_track *track)
 {
 	fill->changed = false;

@@ -9,9 +9,6 @@
 #include <vpin/compat.h>
 #include "track.h"
 
-/* Pages that are brought at a time. */
-#define VPIN_PLACE_MAX	16UL
-
 /**
  * vpin_place_find - finds the first absent page of a stretch of guest memory
  * @place: out: where it is
@@ -65,14 +62,14 @@ bool vpin_place_find(struct vpin_place *place, const struct vpin_snap *snap,
  */
 int vpin_place_bring(struct vpin_place *place)
 {
-	struct page *pages[VPIN_PLACE_MAX];
+	struct page *pages[VPIN_FILL_MAX];
 	long got = 1;
 	int ret = -ESRCH;
 
 	if (mmget_not_zero(place->mm)) {
 		for (; place->nr && got > 0; place->nr -= got) {
 			got = vpin_pin_user_pages(place->mm, place->uaddr,
-						  min(place->nr, VPIN_PLACE_MAX),
+						  min(place->nr, VPIN_FILL_MAX),
 						  place->writable, false, pages);
 			if (got <= 0)
 				break;

@@ -18,6 +18,9 @@
 #include <linux/types.h>
 #include <vpin/mem.h>
 
+/* Absent pages that are brought, or pinned when they are accessed, at a time. */
+#define VPIN_FILL_MAX	16UL
+
 /**
  * struct vpin_track - of a pin and its successors: follows their owner
  * @notifier: tells us of changes
