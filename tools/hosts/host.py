@@ -44,6 +44,15 @@ def put(path, text):
         raise Broken(f"{path}: {error}") from error
 
 
+def is_put(path, text):
+    """Whether it is taken."""
+    try:
+        put(path, text)
+    except Broken:
+        return False
+    return True
+
+
 def get(path):
     with open(path, encoding="ascii") as file:
         return file.read()

@@ -6,7 +6,7 @@ so that what hangs does not keep the next one from being made."""
 
 import os
 
-from host import Absent, Broken, get, put, run, wait_for
+from host import Absent, Broken, get, is_put, put, run, wait_for
 
 MIB = 1 << 20
 NULLB = "/sys/kernel/config/nullb"
@@ -146,14 +146,6 @@ class Loop(Row):
         self.undo.append(lambda: os.unlink(image))
         self.base = self.path = run(f"losetup -f --show {image}").stdout.strip()
         self.undo.append(lambda: run(f"losetup -d {self.path}"))
-
-
-def is_put(path, text):
-    try:
-        put(path, text)
-    except Broken:
-        return False
-    return True
 
 
 class Forget(Row):
