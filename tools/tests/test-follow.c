@@ -68,11 +68,6 @@ static int transfer(FIXTURE_DATA(vmm) *self, uint32_t type, uint64_t sector, siz
 {
 	int ret = blk_do_at(self->vq, &self->request, type, sector, FAR + offset, length, NULL);
 
-	/*
-	 * The device may have put another page there, as a write to the zero page
-	 * does.  UML shows that to a thread when it next enters the kernel.
-	 */
-	getppid();
 	return ret < 0 ? ret : *self->request.status;
 }
 

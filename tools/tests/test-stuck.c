@@ -90,8 +90,6 @@ static int vmm_status(struct vmm *vmm)
 	struct vring_used_elem elem;
 
 	MUST(!vq_wait(vmm->rig.vq, &elem, VQ_TIMEOUT_MS));
-	/* UML shows a thread the page that came when it next enters the kernel. */
-	getppid();
 	return *vmm->rig.request.status;
 }
 

@@ -251,19 +251,31 @@ int event_wait(int event, int timeout_ms)
 	return 0;
 }
 
+/*
+ * The device may have put other pages into our memory, or taken some from it.
+ * User-Mode Linux shows that to a thread when it next enters the kernel.
+ */
+static bool take_and_see(struct vq *vq, struct vring_used_elem *elem)
+{
+	if (!vq_take(vq, elem))
+		return false;
+	getppid();
+	return true;
+}
+
 int vq_wait(struct vq *vq, struct vring_used_elem *elem, int timeout_ms)
 {
 	int start = milliseconds(), left;
 
 	for (;;) {
-		if (vq_take(vq, elem))
+		if (take_and_see(vq, elem))
 			return 0;
 
 		/* Ask for a call, then look again: the device does the reverse. */
 		if (vq->event_idx)
 			store16(used_event(vq), vq->next_used);
 		__atomic_thread_fence(__ATOMIC_SEQ_CST);
-		if (vq_take(vq, elem))
+		if (take_and_see(vq, elem))
 			return 0;
 
 		/* Without a look after the timeout: a lost call is a fault. */
