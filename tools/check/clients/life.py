@@ -98,15 +98,16 @@ class Life:
 
     # Live migration
 
-    def set_out(self, kind, qemu=OURS, bandwidth=BANDWIDTH):
-        """The other host and its QEMU; the guest is on its way there."""
+    def set_out(self, kind, qemu=OURS, bandwidth=BANDWIDTH, **parameters):
+        """The other host and its QEMU; the guest is on its way there, with these of
+        migration's parameters."""
         host = Host(kind, self.images, self.queues, shared=True)
         self.left.append(host)
         vm = self.machine(qemu, host, "-S", "-incoming", "defer")
         self.left.append(vm)
         way = f"unix:/tmp/way.{os.getpid()}.{self.moves}"
         vm.qmp("migrate-incoming", uri=way)
-        self.vm.qmp("migrate-set-parameters", max_bandwidth=bandwidth)
+        self.vm.qmp("migrate-set-parameters", max_bandwidth=bandwidth, **parameters)
         self.vm.qmp("migrate", uri=way)
         return host, vm
 
