@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
-# The guest of the administrator's guide.  In an emulator in an emulator Linux takes half
-# an hour to start, so it is GRUB, which reads and writes by its BIOS, and takes orders.
+# The guest of the administrator's guide.  In an emulator in an emulator Linux takes too
+# long to start, so it is GRUB, which reads and writes by its BIOS, and takes orders.
 
 # guest_make DIR: DIR/guest.qcow2, and DIR/guest.sum of its file of 2 MiB
 guest_make() {
