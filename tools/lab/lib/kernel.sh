@@ -39,10 +39,10 @@ kernel() {
 }
 
 kernel_build() {
-	local dir=$1 tree steps=1590 minutes=5 fragments
+	local dir=$1 tree steps=2260 minutes=6 fragments
 	shift
 	[[ -e $dir/complete ]] && return
-	[[ ${1-} != --debug ]] || { steps=1650 minutes=14; }
+	[[ ${1-} != --debug ]] || { steps=2330 minutes=14; }
 	tree=$(source_tree)
 	mapfile -t fragments < <(kernel_config "$@")
 	say "building the UML kernel ${dir##*/}: once, about $minutes minutes on 2 cores"
