@@ -2,7 +2,6 @@
 """QEMU's control socket."""
 
 import json
-import os
 import socket
 import time
 
@@ -16,13 +15,17 @@ class Qmp:
 
     def __init__(self, path, patience=30):
         end = time.monotonic() + patience
-        while not os.path.exists(path):
-            if time.monotonic() > end:
-                raise QmpError(f"QEMU made no {path} in {patience} s")
-            time.sleep(0.05)
         connection = socket.socket(socket.AF_UNIX)
         connection.settimeout(120)
-        connection.connect(path)
+        while True:
+            try:
+                connection.connect(path)
+                break
+            # It binds before it listens.
+            except (FileNotFoundError, ConnectionRefusedError):
+                if time.monotonic() > end:
+                    raise QmpError(f"QEMU made no {path} in {patience} s") from None
+            time.sleep(0.05)
         self.file = connection.makefile("rw")
         self.file.readline()
         self.run("qmp_capabilities")
