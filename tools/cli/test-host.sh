@@ -54,9 +54,11 @@ fake_process "$host" 100 vhost-pin vhost-pin serve --disk /dev/dm-0,socket=web1 
 fake_process "$host" 200 qemu-system-x86 qemu-system-x86_64 -m 4G \
 	--control "$work/control"
 put "$host/proc/321/comm" qemu-kvm
-# In another order than the devices'.
-fake_server "$work/control" $'0\t/run/web1.2.sock\t/dev/dm-1' $'321\t/run/web1.sock\t/dev/dm-0' \
-	$'5\t/run/gone.sock\t/dev/gone' $'5\t/run/no.sock\t/dev/dm-3' 'nonsense'
+# In another order than the devices'.  Of the first the path is another's meanwhile, of
+# the second an older server does not say which device it is.
+fake_server "$work/control" $'0\t/run/web1.2.sock\t/dev/dm-0\tvpin1' $'321\t/run/web1.sock\t/dev/dm-0' \
+	$'5\t/run/gone.sock\t/dev/gone' $'5\t/run/no.sock\t/dev/dm-3' 'nonsense' \
+	$'5\t/run/no.sock\t/dev/dm-1\tvpin3' $'5\t/run/no.sock\t/dev/dm-1\tvpin99'
 server=$!
 for _ in {1..50}; do [ ! -S "$work/control" ] || break; sleep 0.1; done
 
@@ -120,6 +122,8 @@ put "$class/vpin3/serial" $'gr\u00f6\u00dfe'
 disk=vpin3 json 'UTF-8' "j['name'] == 'gr\u00f6\u00dfe'"
 that 'list: columns are as wide as their characters' \
 	[ "$("$cli" list | LC_ALL=C grep -c '^\(gr....e   \|ROOT    \)vpin')" = 2 ]
+put "$class/vpin3/serial" 'gr\303\266\303\237e\134\'
+check 'list: UTF-8, and a backslash, as the module writes them' 0 $'gr\u00f6\u00dfe\\\\ vpin3' -- list
 put "$class/vpin3/serial"
 put "$class/vpin10/backend" $'/a\\012b\e[31m\xff\u009b'
 put "$host/proc/321/comm" $'qemu\e[31m\nkvm'

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "text.h"
@@ -50,6 +52,42 @@ char *text_clean(char *text)
 		memmove(to, from, length);
 		to += length;
 		from += length;
+	}
+	*to = '\0';
+	return text;
+}
+
+char *text_escape(const char *text)
+{
+	char *escaped = malloc(4 * strlen(text) + 1), *to = escaped;
+
+	if (!escaped)
+		return NULL;
+	for (; *text; text++) {
+		unsigned char byte = *text;
+
+		if (byte < ' ' || byte == '\\')
+			to += sprintf(to, "\\%03o", byte);
+		else
+			*to++ = byte;
+	}
+	*to = '\0';
+	return escaped;
+}
+
+char *text_unescape(char *text)
+{
+	char *from = text, *to = text;
+
+	while (*from) {
+		unsigned int code;
+
+		if (sscanf(from, "\\%3o", &code) == 1 && strspn(from + 1, "01234567") >= 3) {
+			*to++ = code;
+			from += 4;
+		} else {
+			*to++ = *from++;
+		}
 	}
 	*to = '\0';
 	return text;

@@ -17,6 +17,15 @@ size_t text_character(const char *text);
 /* @text itself, where what a terminal would not show as it is has become '?'. */
 char *text_clean(char *text);
 
+/*
+ * As the module writes a path, so that it is one word of one line: what is below a
+ * blank, and a backslash, as its octal digits, "\\012".  To be freed; NULL without memory.
+ */
+char *text_escape(const char *text);
+
+/* @text itself, with those digits the bytes again. */
+char *text_unescape(char *text);
+
 /* Characters of @text, and bytes of its first @characters. */
 size_t text_width(const char *text);
 size_t text_bytes(const char *text, size_t characters);

@@ -8,6 +8,7 @@
 #include "../cli/ask.h"
 #include "../cli/host.h"
 #include "../cli/say.h"
+#include "../cli/text.h"
 #include "resize.h"
 
 static const struct opt options[] = {
@@ -47,7 +48,7 @@ static char *find(const char *name, const char **control)
 		    "  A disk can be resized that is served by 'vhost-pin serve --control PATH', by who\n"
 		    "  may connect to PATH (root may).  A disk of 'vhost-pin run' has its new size when\n"
 		    "  the guest is started anew.", name, disk->vm_name);
-	socket = strdup(disk->socket);
+	socket = text_escape(disk->socket);
 	*control = strdup(disk->control);
 	free(found);
 	host_free(&host);
@@ -80,14 +81,15 @@ static int resize_main(const struct command *command, int argc, char *argv[])
 	if (argc - next != 1)
 		die(EXIT_USAGE, "resize: which disk?  Give its NAME: 'vhost-pin list' has them.");
 	name = argv[next];
-	socket = control ? strdup(name) : find(name, &control);
-	if (asprintf(&request, "resize %s", socket) < 0)
+	socket = control ? text_escape(name) : find(name, &control);
+	if (!socket || asprintf(&request, "resize %s", socket) < 0)
 		die(EXIT_FAILURE, "out of memory");
 	/* It takes as long as the disk does. */
 	size = ask(control, request, 0, error, sizeof(error));
 	if (!size)
 		die_unanswered(control, error);
-	fputs(size, stdout);
+	size[strcspn(size, "\n")] = '\0';
+	puts(text_clean(size));
 	free(size);
 	return EXIT_SUCCESS;
 }
