@@ -344,9 +344,14 @@ static bool is_device(const struct host_disk *disk, const char *name)
 	return !strcmp(disk->device, name);
 }
 
+/* As it is, or as it is shown: what one sees can be typed. */
 static bool is_name(const struct host_disk *disk, const char *name)
 {
-	return !strcmp(disk->name, name);
+	char *shown = strdup(disk->name);
+	bool is = !strcmp(disk->name, name) || (shown && !strcmp(text_clean(shown), name));
+
+	free(shown);
+	return is;
 }
 
 /* Whether @name, its links followed, is that path. */

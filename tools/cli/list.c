@@ -8,6 +8,7 @@
 #include "list.h"
 #include "say.h"
 #include "table.h"
+#include "text.h"
 
 static const struct opt options[] = {
 	{ "names", 'n', false, NULL, "names alone, one a line" },
@@ -60,7 +61,7 @@ static int list_main(const struct command *command, int argc, char *argv[])
 		    "  All of one disk: vhost-pin show NAME");
 	host_read(&host);
 	for (i = 0; names && i < host.num; i++)
-		puts(host.disks[i].name);
+		puts(text_clean(host.disks[i].name));
 	if (!names)
 		print_table(&host);
 	host_free(&host);

@@ -72,16 +72,16 @@ static const struct family {
 	  NULL, { { BLOCKED, NULL } }, 1 },
 };
 
-/* A label's value, with what must not be in it escaped, or U+FFFD. */
+/* A label's value, with what must not be in it, or on a terminal, escaped or U+FFFD. */
 static void print_value(FILE *out, const char *value)
 {
 	while (*value) {
 		size_t length = text_character(value);
 
-		if (!length)
-			fputs(TEXT_REPLACEMENT, out);
-		else if (*value == '\n')
+		if (*value == '\n')
 			fputs("\\n", out);
+		else if (!length || text_is_control(value, length))
+			fputs(TEXT_REPLACEMENT, out);
 		else if (*value == '"' || *value == '\\')
 			fprintf(out, "\\%c", *value);
 		else

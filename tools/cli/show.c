@@ -135,8 +135,8 @@ static void show_disk(const struct host_disk *disk)
 	row("socket");
 	print_text(disk->socket ?: "-");
 	row("pinned memory");
-	printf("%s, %" PRIu64 " pages when they were accessed", short_bytes(text, numbers[PINNED]),
-	       numbers[REPINS]);
+	printf("%s; %" PRIu64 " pages were pinned by the request that needed them",
+	       short_bytes(text, numbers[PINNED]), numbers[REPINS]);
 	row("dirty log");
 	printf("%s", numbers[LOG] ? short_bytes(text, numbers[LOG]) : "-");
 }

@@ -73,7 +73,7 @@ that 'list: in the order of the devices' \
 check 'list: it takes no name' 2 'show NAME' -- list web1
 
 check 'show: by name' 0 'device /sys/class/vhost-pin/vpin0' 'VM qemu-kvm[321]' \
-	'owner vhost-pin[100]' 'socket /run/web1.sock' 'pinned memory 4.00G, 3 pages when they were accessed' \
+	'owner vhost-pin[100]' 'socket /run/web1.sock' 'pinned memory 4.00G; 3 pages were pinned by the request that needed them' \
 	'echo 1 > /sys/class/vhost-pin/vpin0/latency' -- show web1
 check 'show: by device' 0 'vpin1' -- show vpin1
 check 'show: by socket' 0 'vhost-pin/vpin1' -- show /run/web1.2.sock
@@ -124,7 +124,26 @@ that 'list: columns are as wide as their characters' \
 	[ "$("$cli" list | LC_ALL=C grep -c '^\(gr....e   \|ROOT    \)vpin')" = 2 ]
 put "$class/vpin3/serial" 'gr\303\266\303\237e\134\'
 check 'list: UTF-8, and a backslash, as the module writes them' 0 $'gr\u00f6\u00dfe\\\\ vpin3' -- list
+# What a terminal would obey is not printed as it is, by no command.
+put "$class/vpin3/serial" 'x\033[2Jy\012z\302\233m\342\200\256w'
+name='x?[2Jy?z?m?w'
+obeyed() # ARGUMENT...: what of it there is, from a command that is to show the disk
+{
+	"$cli" "$@" 2>&1 | LC_ALL=C grep -aP -o '[^\n\x20-\x7e\xc3\xef\xbf\xbd\x80-\xbf]|\xc2[\x80-\x9f]|\xe2\x80[\xa8-\xae]' || true
+}
+for command in list 'list --names' "show $name" "show --json $name" metrics 'top -b -n 1 -d 0.1' "resize $name"; do
+	# shellcheck disable=SC2086
+	that "$command: nothing that a terminal obeys" [ -z "$(obeyed $command)" ]
+done
+check 'list --names: what show takes' 0 "$name" -- list --names
+check 'show: a disk as it is shown' 0 'vhost-pin/vpin3' -- show "$name"
+check 'show: a disk as it is called' 0 'vhost-pin/vpin3' -- show $'x\e[2Jy\nz\u009bm\u202ew'
+check 'an error: what a terminal would not show' 1 "no disk 'a?[31mb'" -- show $'a\e[31mb'
+disk=$name json 'nothing is lost' "j['name'] == 'x\x1b[2Jy\nz\x9bm\u202ew'"
 put "$class/vpin3/serial"
+disk=web1
+that 'show --json: the numbers of an array are one line' \
+	[ "$("$cli" show --json web1 | grep -c '"latency": \[0, 0, .*0\],\?$')" = 2 ]
 put "$class/vpin10/backend" $'/a\\012b\e[31m\xff\u009b'
 put "$host/proc/321/comm" $'qemu\e[31m\nkvm'
 check 'show: what a terminal would not show' 0 'VM qemu?[31m?kvm[321]' -- show web1
