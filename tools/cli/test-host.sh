@@ -201,6 +201,21 @@ metric 'states' 'name="web1",state="running"} 1' 'name="web1",state="broken"} 0'
 metric 'a histogram counts what is below' 'le="6.4e-05"} 100' 'le="0.000128"} 2100' 'le="+Inf"} 2101' \
 	'vhost_pin_request_duration_seconds_count{device="vpin0",name="web1"} 2101' \
 	'!vhost_pin_request_duration_seconds_count{device="vpin1"'
+# The middles of 32 to 64, 64 to 128 and 512 to 1024 us.
+metric 'the sum of a histogram is that of the middles' \
+	'vhost_pin_request_duration_seconds_sum{device="vpin0",name="web1"} 0.197568'
+check 'metrics: help says what the sum is' 0 '_sum' 'estimate' 'middle' -- metrics --help
+histogram=$(cat "$class/vpin0/queues/0/latency")
+sum() { "$cli" metrics | sed -n 's/.*_sum{device="vpin0".* //p'; }
+# Much, and then a request more.
+put "$class/vpin0/queues/0/latency" "0 1 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 9000000 $(printf '0 %.0s' {1..10})"
+before=$(sum)
+put "$class/vpin0/queues/0/latency" "0 2 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 9000000 $(printf '0 %.0s' {1..10})"
+after=$(sum)
+echo "# $before, $after"
+that 'metrics: the sum grows with each request, however large it is' \
+	[ "$(awk -v a="$before" -v b="$after" 'BEGIN { print (a != b && length(a) == length(b) && a "" < b "") }')" = 1 ]
+put "$class/vpin0/queues/0/latency" "$histogram"
 check 'metrics: each queue' 0 'vpin0",name="web1",queue="1",type="write"} 7' -- metrics --queues
 put "$class/vpin2/serial" $'a"b\\c\nd'
 "$cli" metrics > "$work/metrics"
@@ -213,7 +228,7 @@ put "$class/vpin2/serial" ROOT
 "$cli" metrics --output "$work/metrics.prom"
 that 'metrics: a file' [ "$(tail -n 1 "$work/metrics.prom")" = '# EOF' ]
 that 'metrics: nothing else is left' [ "$(echo "$work"/metrics.prom*)" = "$work/metrics.prom" ]
-check 'metrics: a file that cannot be' 1 "cannot write $work/none/m" -- metrics --output "$work/none/m"
+check 'metrics: a file that cannot be' 1 "cannot write $work/none/m: " -- metrics --output "$work/none/m"
 for command in metrics list 'show web1' help; do
 	# shellcheck disable=SC2086
 	that "$command: a full disk is told" \
@@ -225,6 +240,13 @@ check 'resize: by path' 0 4096 -- resize /dev/dm-1
 check 'resize: a disk of a VM that is not served' 1 'takes no requests' 'serve --control' -- resize ROOT
 check 'resize: more than one' 1 'more than one disk: ROOT, vpin4' -- resize 200
 check 'resize: the server says no' 1 "is not a request" '!error' -- resize --control "$work/control" nonsense
+if [ "$(id -u)" = 0 ] && command -v setpriv > /dev/null; then
+	chmod a+rx "$work"
+	chmod 700 "$work/control"
+	cp "$cli" "$work/resize"
+	wants 'resize: one who may not connect' 1 'you may not connect' '!Was' -- \
+		setpriv --reuid=65534 --regid=65534 --clear-groups "$work/resize" resize --control "$work/control" /s
+fi
 check 'resize: nobody is there' 1 'nobody can be reached' -- resize --control "$work/none" /s
 kill "$server"
 wait "$server" 2> /dev/null || true

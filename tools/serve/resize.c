@@ -13,8 +13,8 @@
 
 static const struct opt options[] = {
 	{ "control", 'c', false, "PATH",
-	  "NAME is the socket of a disk whose server listens at PATH: for those\n"
-	  "who may not see the process of the server" },
+	  "NAME is the socket of a disk whose server listens at PATH:\n"
+	  "for those who may not see the process of the server" },
 	{ }
 };
 
@@ -62,6 +62,9 @@ static noreturn void die_unanswered(const char *control, const char *error)
 		die(EXIT_FAILURE, "%s", error);
 	case ENAMETOOLONG:
 		die(EXIT_USAGE, "the path of a socket may have 107 characters: %s", control);
+	case EACCES:
+		die(EXIT_FAILURE, "you may not connect to %s\n"
+		    "  Whoever may write to it can, and root.", control);
 	case EPIPE:
 	case EAGAIN:
 		die(EXIT_FAILURE, "the server at %s does not answer", control);
