@@ -331,15 +331,27 @@ broken 'lockdown' 'lockdown (Secure Boot) wants one'
 rm "$host/lib/modules/$release/modules.dep" "$host/lib/modules/$release/updates/dkms/vhost_pin.ko"
 broken 'no headers' 'LACKS headers' "apt install linux-headers-$release"
 mkdir -p "$host/usr/src/vhost-pin-1"
+for kernel in 6.1.0-40-cloud-amd64 6.12.57+deb13-cloud-amd64 6.12.12+bpo-cloud-amd64; do
+	put "$host/proc/sys/kernel/osrelease" "$kernel"
+	[ "$(uname -m)" != x86_64 ] || broken "$kernel: a kernel of the same kind" "apt install linux-headers-$kernel" \
+		'apt install linux-image-cloud-amd64 linux-headers-cloud-amd64 && reboot'
+done
+put "$host/proc/sys/kernel/osrelease" $release
 broken 'a module that is not built' 'not built for the running kernel' 'dkms autoinstall'
 rm -r "$host/usr/src"
-broken 'a module that is not installed' 'LACKS module not installed' 'apt install vhost-pin-dkms'
+broken 'a module that is not installed' 'LACKS module not installed' 'apt install ./vhost-pin-dkms_*.deb && modprobe vhost_pin' 'make install && dkms install vhost-pin/'
 chmod 600 "$host/dev/vhost-pin"
-broken "a node that is root's alone" 'note node' 'udevadm trigger'
+broken "a node that is root's alone" 'note node' 'chgrp kvm /dev/vhost-pin && chmod 660 /dev/vhost-pin'
+put "$host/usr/lib/udev/rules.d/60-vhost-pin.rules"
+broken "a node that is root's alone, and the rule" 'udevadm control --reload && udevadm trigger /dev/vhost-pin' '!chgrp'
 rm "$host/dev/vhost-pin"
 broken 'no node' 'LACKS node there is no /dev/vhost-pin'
 fake_qemu 7.2.22 vhost-user-blk-pci
 broken 'an old QEMU' 'LACKS run qemu-test (7.2.22) has no vhost-vdpa-device-pci' "'vhost-pin serve' can" 'ok serve'
+fake_qemu 9.0.0 vhost-vdpa-device-pci
+put "$host/etc/os-release" 'VERSION_CODENAME=bookworm'
+fake_qemu 7.2.22 vhost-user-blk-pci
+broken 'an old QEMU of Debian 12' 'bookworm-backports main' 'apt install -t bookworm-backports qemu-system-'
 fake_qemu 9.0.0 vhost-vdpa-device-pci
 broken 'no vhost-user' 'LACKS serve' '--enable-vhost-user'
 rm "$work/bin/qemu-test"
@@ -356,10 +368,12 @@ if [ "$(id -u)" = 0 ] && command -v setpriv > /dev/null; then
 	END
 	chmod +x "$work/bin/as-nobody"
 	cli=$work/bin/as-nobody
-	broken 'the node is not mine' 'you may not open /dev/vhost-pin' 'usermod -aG kvm'
-	broken 'a low limit' 'LACKS memlock you may pin 8 MiB' 'limits.d' LimitMEMLOCK
+	put "$host/etc/passwd" 'alice:x:65534:65534::/:/bin/sh'
+	broken 'the node is not mine' 'you may not open /dev/vhost-pin' ' usermod -aG kvm alice # and log in again' 'sudo -i'
+	broken 'a low limit' 'LACKS memlock you may pin 8 MiB' LimitMEMLOCK \
+		"echo 'alice - memlock unlimited' >>/etc/security/limits.d/vhost-pin.conf # and log in again"
 	chmod 600 "$host/dev/vhost-pin"
-	broken "the node is root's" 'setfacl -m u:'
+	broken "the node is root's" 'udevadm trigger /dev/vhost-pin' 'usermod -aG kvm alice'
 else
 	result ok 'doctor: as another user # SKIP not root'
 fi

@@ -325,7 +325,7 @@ if unshare -r chroot "$inside" /vhost-pin --version > /dev/null 2>&1; then
 			exec --disk /disk.img -- true
 	}
 	missing 'the module is not installed' "not installed for the running kernel, $release" \
-		'apt install vhost-pin-dkms' 'make install && dkms install vhost-pin/'
+		'apt install ./vhost-pin-dkms_*.deb' 'make install && dkms install vhost-pin/'
 	mkdir -p "$inside/usr/src/vhost-pin-0.1.0"
 	missing 'the headers of the kernel are missing' \
 		'whose headers are not installed' "apt install linux-headers-$release"
@@ -433,7 +433,7 @@ if [ "$(id -u)" = 0 ] && command -v setpriv > /dev/null; then
 	chmod +x "$work/bin/as-nobody"
 	cli=$work/bin/as-nobody
 
-	check 'no permission on the node' 1 "you may not open $work/node" setfacl -- \
+	check 'no permission on the node' 1 "you may not open $work/node" "chgrp kvm $work/node && chmod 660 $work/node && usermod -aG kvm" -- \
 		run --node "$work/node" --disk "$disk" -- qemu-good
 	chgrp 1 "$work/node"
 	chmod 660 "$work/node"
