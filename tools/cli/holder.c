@@ -195,7 +195,7 @@ static const char *disk_of(const struct stat *wanted)
 		if (backend && !stat(text_unescape(backend), &st) && is_same(&st, wanted)) {
 			process = process_name(root_read_number("/sys/class/vhost-pin/%s/owner",
 								device));
-			found = saying("it is %s, of process %s: vhost-pin show %s", device,
+			found = saying("it is %s of %s: vhost-pin show %s", device,
 				       process, device);
 			free(process);
 		}

@@ -319,7 +319,7 @@ twice() { "$cli" serve --disk "$work/c.img,socket=$work/x.sock" "$@"; }
 check 'serve: a socket twice' 2 'x.sock is given twice' -- twice --control "$work/x.sock"
 check 'serve: no directory' 1 'there is no directory' "mkdir -p $work/none" -- \
 	twice --control "$work/none/c"
-check 'serve: a disk that another serves' 1 "it is vpin1, of process $served (vhost-pin)" 'vhost-pin show vpin1' -- \
+check 'serve: a disk that another serves' 1 "it is vpin1 of vhost-pin[$served]: vhost-pin show vpin1" -- \
 	"$cli" serve --disk "$work/b.img,socket=$work/x.sock"
 io 'write 0 1M' 'read 0 512k' 'read 0 64k' > /dev/null
 counted()
