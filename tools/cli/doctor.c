@@ -260,7 +260,7 @@ static void see_signature(const char *release)
 	else
 		lacks("signature", "%s wants one, and %s has none", who, file);
 	if (who && file && !module_is_loaded()) {
-		cure("DKMS signs with a key of its own; enroll it once, and confirm that at the boot:");
+		cure("DKMS signs with its own key; enroll it once, confirm that at the boot:");
 		cure("apt install openssl mokutil && dkms build --force vhost-pin/" VPIN_VERSION
 		     " && dkms install --force vhost-pin/" VPIN_VERSION
 		     " && mokutil --import /var/lib/dkms/mok.pub && reboot");
@@ -276,7 +276,7 @@ static void see_module(const char *release)
 		if (version && strcmp(version, VPIN_VERSION)) {
 			lacks("module", "version %s is loaded, and this program is %s",
 			      version, VPIN_VERSION);
-			cure("modprobe -r vhost_pin && modprobe vhost_pin    # when no disk is served");
+			cure("modprobe -r vhost_pin && modprobe vhost_pin    # if none is served");
 		} else {
 			good("module", "loaded");
 		}
@@ -289,9 +289,10 @@ static void see_module(const char *release)
 		cure("if that fails: /var/lib/dkms/vhost-pin/*/build/make.log");
 	} else {
 		lacks("module", "not installed");
-		cure("apt install ./vhost-pin-dkms_*.deb && modprobe vhost_pin    # where its package is");
+		cure("apt install ./vhost-pin-dkms_*.deb && modprobe vhost_pin    # where that is");
 		cure("or, from its sources:");
-		cure("make install && dkms install vhost-pin/" VPIN_VERSION " && modprobe vhost_pin");
+		cure("make install && dkms install vhost-pin/%s && modprobe vhost_pin",
+		     VPIN_VERSION);
 	}
 	free(version);
 }
@@ -358,8 +359,8 @@ static void see_memlock(void)
 	}
 	lacks("memlock", "you may pin %" PRIu64 " MiB, which is too little for any guest",
 	      state.limit / MIB);
-	cure("echo '%s - memlock unlimited' >>/etc/security/limits.d/vhost-pin.conf    # and log in again",
-	     user_name());
+	cure("echo '%s - memlock unlimited' >>%s    # and log in again", user_name(),
+	     "/etc/security/limits.d/vhost-pin.conf");
 	cure("or, of a unit of systemd: LimitMEMLOCK=infinity");
 }
 
@@ -380,10 +381,12 @@ static void cure_qemu(void)
 	char *system = root_read("/etc/os-release");
 
 	if (system && strstr(system, "VERSION_CODENAME=bookworm"))
-		cure("echo 'deb http://deb.debian.org/debian bookworm-backports main' >/etc/apt/sources.list.d/backports.list && apt update && apt install -t bookworm-backports %s",
+		cure("echo 'deb http://deb.debian.org/debian bookworm-backports main' "
+		     ">/etc/apt/sources.list.d/backports.list && apt update && "
+		     "apt install -t bookworm-backports %s",
 		     qemu_package());
 	else
-		cure("install QEMU 8.0 or newer that was built with vhost-vdpa, as Debian 13 has it");
+		cure("install QEMU 8.0 or newer, with vhost-vdpa, as Debian 13 has it");
 	free(system);
 }
 

@@ -75,7 +75,8 @@ void json_number(struct json *json, const char *name, uint64_t number)
 	/* Of an array they are on one line. */
 	if (!name) {
 		fprintf(json->out, "%s%" PRIu64, json->follows ? ", " : "", number);
-		json->follows = json->row = true;
+		json->follows = true;
+		json->row = true;
 		return;
 	}
 	begin(json, name);

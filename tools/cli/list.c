@@ -27,7 +27,8 @@ static void take(void *arg, int key, const char *value)
 static void print_table(const struct host *host)
 {
 	static const struct column columns[] = {
-		{ "NAME", false, 0, 0 }, { "DEVICE", false, 0, 0 }, { "STATE", false, 0, 0 }, { "SIZE", true, 0, 0 },
+		{ "NAME", false, 0, 0 }, { "DEVICE", false, 0, 0 }, { "STATE", false, 0, 0 },
+		{ "SIZE", true, 0, 0 },
 		{ "VM", false, 0, 0 }, { "SOCKET", false, 0, 0 }, { "DISK", false, 0, 0 },
 	};
 	struct table table;

@@ -203,8 +203,10 @@ static void add_number(struct table *table, uint64_t number)
 static void show_queues(const struct host_disk *disk)
 {
 	static const struct column columns[] = {
-		{ "  QUEUE", true, 0, 0 }, { "STATE", false, 0, 0 }, { "SIZE", true, 0, 0 }, { "INFLIGHT", true, 0, 0 },
-		{ "REQUESTS", true, 0, 0 }, { "BYTES", true, 0, 0 }, { "ERRORS", true, 0, 0 }, { "KICKS", true, 0, 0 },
+		{ "  QUEUE", true, 0, 0 }, { "STATE", false, 0, 0 }, { "SIZE", true, 0, 0 },
+		{ "INFLIGHT", true, 0, 0 },
+		{ "REQUESTS", true, 0, 0 }, { "BYTES", true, 0, 0 }, { "ERRORS", true, 0, 0 },
+		{ "KICKS", true, 0, 0 },
 		{ "SIGNALS", true, 0, 0 }, { "TURNS", true, 0, 0 },
 	};
 	struct table table;

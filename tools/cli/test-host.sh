@@ -122,8 +122,8 @@ put "$class/vpin3/serial" $'gr\u00f6\u00dfe'
 disk=vpin3 json 'UTF-8' "j['name'] == 'gr\u00f6\u00dfe'"
 that 'list: columns are as wide as their characters' \
 	[ "$("$cli" list | LC_ALL=C grep -c '^\(gr....e   \|ROOT    \)vpin')" = 2 ]
-put "$class/vpin3/serial" 'gr\303\266\303\237e\134\'
-check 'list: UTF-8, and a backslash, as the module writes them' 0 $'gr\u00f6\u00dfe\\\\ vpin3' -- list
+put "$class/vpin3/serial" 'gr\303\266\303\237e\134\z'
+check 'list: UTF-8, and a backslash, as the module writes them' 0 $'gr\u00f6\u00dfe\\\\z vpin3' -- list
 # What a terminal would obey is not printed as it is, by no command.
 put "$class/vpin3/serial" 'x\033[2Jy\012z\302\233m\342\200\256w'
 name='x?[2Jy?z?m?w'
