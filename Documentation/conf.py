@@ -13,6 +13,7 @@ author = "the vhost-pin authors"
 release = re.search(r'^PACKAGE_VERSION="(.*)"', (top / "dkms.conf").read_text(), re.M)[1]
 version = release
 
+html_static_path = ["static"]
 html_theme = "alabaster"
 html_theme_options = {
     "description": "virtio disks from pinned guest memory",

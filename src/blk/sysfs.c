@@ -3,6 +3,7 @@
  * What a disk shows of itself in sysfs, and what its queues have done.
  */
 #include <linux/device.h>
+#include <linux/string_helpers.h>
 #include <linux/sysfs.h>
 #include "blk.h"
 
@@ -67,11 +68,15 @@ static ssize_t serial_show(struct device *sysfs, struct device_attribute *attr,
 			   char *buf)
 {
 	const struct vpin_blk *blk = vpin_blk_of(sysfs);
+	ssize_t len;
 
-	/* One line, whatever is in it. */
-	return sysfs_emit(buf, "%*pE\n",
-			  (int)strnlen(blk->serial, sizeof(blk->serial)),
-			  blk->serial);
+	/* One line that can be printed, whatever is in it: bytes, not characters. */
+	len = string_escape_mem(blk->serial,
+				strnlen(blk->serial, sizeof(blk->serial)),
+				buf, PAGE_SIZE - 1,
+				ESCAPE_OCTAL | ESCAPE_NAP | ESCAPE_APPEND, "\\");
+	buf[len++] = '\n';
+	return len;
 }
 
 static DEVICE_ATTR_RO(capacity);

@@ -6,6 +6,7 @@
 #include <linux/fs.h>
 #include <linux/miscdevice.h>
 #include <linux/module.h>
+#include <linux/seq_file.h>
 #include <linux/slab.h>
 #include <linux/uio.h>
 #include <linux/vhost.h>
@@ -81,6 +82,17 @@ static int vpin_file_mmap(struct file *file, struct vm_area_struct *vma)
 	return -EOPNOTSUPP;
 }
 
+/* In /proc/PID/fdinfo: which device of /sys/class/vhost-pin an open file is. */
+static void vpin_file_show_fdinfo(struct seq_file *m, struct file *file)
+{
+	struct vpin_file *vfile = file->private_data;
+	/* Pairs with the release in vpin_file_attach(). */
+	const struct vpin_dev *dev = smp_load_acquire(&vfile->dev);
+
+	if (dev)
+		seq_printf(m, "vhost-pin:\tvpin%d\n", dev->id);
+}
+
 static const struct file_operations vpin_fops = {
 	.owner = THIS_MODULE,
 	.open = vpin_file_open,
@@ -89,6 +101,7 @@ static const struct file_operations vpin_fops = {
 	.compat_ioctl = compat_ptr_ioctl,
 	.write_iter = vpin_file_write_iter,
 	.mmap = vpin_file_mmap,
+	.show_fdinfo = vpin_file_show_fdinfo,
 };
 
 static struct miscdevice vpin_misc = {

@@ -65,14 +65,30 @@ static void print_option(const struct opt *opt, int column)
 	}
 }
 
+void command_usage(const struct command *command, const char *title)
+{
+	const char *line = command->usage;
+
+	for (;;) {
+		int length = strcspn(line, "\n");
+
+		printf("%-6s vhost-pin %s%s%.*s\n", title, command->name, length ? " " : "",
+		       length, line);
+		if (!line[length])
+			return;
+		line += length + 1;
+		title = "";
+	}
+}
+
 void command_help(const struct command *command)
 {
 	const struct opt *opt;
 	unsigned int i;
 	int column = 0;
 
-	printf("Usage: vhost-pin %s%s%s\n\n%s\nOptions:\n", command->name,
-	       *command->usage ? " " : "", command->usage, command->about);
+	command_usage(command, "Usage:");
+	printf("\n%s\nOptions:\n", command->about);
 	for (i = 0; (opt = option_at(command, i)); i++) {
 		char name[80];
 		int length;

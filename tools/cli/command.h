@@ -26,7 +26,7 @@ enum operand {
 
 struct command {
 	const char *name;
-	const char *usage;	/* what follows the name */
+	const char *usage;	/* what follows the name; a line for each way */
 	const char *summary;	/* a line or more of `vhost-pin --help` */
 	const char *about;	/* paragraphs before the options */
 	const struct opt *options;	/* up to one without a name; --help is everybody's */
@@ -43,6 +43,9 @@ struct command {
  */
 int command_parse(const struct command *command, int argc, char *argv[],
 		  void (*take)(void *arg, int key, const char *value), void *arg);
+
+/* "Usage: vhost-pin run ...", a line for each way; @title is as wide as "Usage:". */
+void command_usage(const struct command *command, const char *title);
 
 /* The help of one command, on stdout. */
 void command_help(const struct command *command);

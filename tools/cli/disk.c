@@ -57,7 +57,7 @@ static const struct number {
 const char disk_help[] =
 "Options of a disk:\n"
 "  ro              the guest may only read it; PATH is opened read-only\n"
-"  serial=S        serial number that the guest sees, up to 20 characters (none)\n"
+"  serial=S        serial number that the guest sees, up to 20 bytes (none)\n"
 "  queues=N        request queues, 1 to 64 (1); one a virtual CPU is usual\n"
 "  queue-size=N    largest ring, a power of two, 4 to 1024 (1024); QEMU 10.0 has\n"
 "                  the guest make rings of 1024 in any case, and then fails\n"
@@ -182,7 +182,7 @@ static bool parse_value(struct disk *disk, const char *key, const char *value)
 		return true;
 	if (!strcmp(key, "serial")) {
 		if (strlen(value) > VPIN_SERIAL_LEN)
-			die(EXIT_USAGE, "--disk: serial=%s is longer than %d characters",
+			die(EXIT_USAGE, "--disk: serial=%s is longer than %d bytes",
 			    value, VPIN_SERIAL_LEN);
 		strcpy(disk->serial, value);
 	} else if (!strcmp(key, "socket")) {
@@ -322,6 +322,8 @@ void disk_attach(struct disk *disk, const char *node)
 	memcpy(attach.serial, disk->serial, strlen(disk->serial));
 
 	disk->fd = node_open(node);
+	if (disk->where)
+		say_where(disk->where);
 	attach.backend_fd = backend_open(disk);
 
 	if (ioctl(disk->fd, VPIN_ATTACH, &attach))

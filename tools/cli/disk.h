@@ -37,6 +37,7 @@ struct disk {
 	int nice;			/* of the queues' threads, if it has one */
 	char serial[VPIN_SERIAL_LEN + 1];
 	char *socket;			/* where `serve` serves it, or NULL */
+	const char *where;		/* what asked for it, as say_where() has it, or NULL */
 	uint64_t flags;			/* VPIN_ATTACH_* beside those of the options */
 	int fd;				/* the attached device; survives exec */
 };
@@ -48,7 +49,10 @@ struct disk {
  */
 void disk_parse(struct disk *disk, const char *text, unsigned int queues);
 
-/* Opens a blank device from @node and attaches the disk, or exits. */
+/*
+ * Opens a blank device from @node and attaches the disk, or exits.  From then on what
+ * is said begins with where the disk is from.
+ */
 void disk_attach(struct disk *disk, const char *node);
 
 #endif

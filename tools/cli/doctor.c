@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* `vhost-pin doctor`: what this host lacks, and what brings it. */
+#include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
@@ -88,6 +89,47 @@ PRINTF_LIKE(1, 2) static void cure(const char *fmt, ...)
 	putchar('\n');
 }
 
+/* Debian's name of this machine, and of its package with QEMU. */
+static const char *architecture(void)
+{
+	struct utsname host;
+
+	uname(&host);
+	if (!strcmp(host.machine, "aarch64"))
+		return "arm64";
+	return !strcmp(host.machine, "x86_64") ? "amd64" : strdup(host.machine);
+}
+
+static const char *qemu_package(void)
+{
+	const char *machine = architecture();
+
+	if (!strcmp(machine, "amd64"))
+		return "qemu-system-x86";
+	return !strcmp(machine, "arm64") ? "qemu-system-arm" : "qemu-system-misc";
+}
+
+/* "cloud-amd64" of "6.12.57+deb13-cloud-amd64": what each kernel of the kind has. */
+static const char *flavour(const char *release)
+{
+	const char *machine = architecture(), *dash = release;
+	size_t length = strlen(release), tail = strlen(machine);
+
+	if (length < tail || strcmp(release + length - tail, machine))
+		return machine;
+	while ((dash = strchr(dash, '-')) && isdigit((unsigned char)dash[1]))
+		dash++;
+	return dash ? dash + 1 : machine;
+}
+
+/* Another kernel of the host's distribution, of the same kind. */
+static void cure_kernel(const char *release)
+{
+	const char *kind = flavour(release);
+
+	cure("apt install linux-image-%s linux-headers-%s && reboot", kind, kind);
+}
+
 static void see_kernel(const char *release)
 {
 	if (!kernel_is_too_old(release)) {
@@ -96,7 +138,7 @@ static void see_kernel(const char *release)
 	}
 	lacks("kernel", "%s is too old: it takes %d.%d or newer", release, KERNEL_MAJOR,
 	      KERNEL_MINOR);
-	cure("Debian 12 has 6.1: apt install linux-image-amd64; then boot it");
+	cure_kernel(release);
 }
 
 static FILE *open_config(const char *release)
@@ -145,7 +187,7 @@ static void see_config(const char *release)
 			continue;
 		missing++;
 		lacks("config", "the kernel has no %s: %s", wanted[i].option, wanted[i].without);
-		cure("take a kernel that was built with it: every distribution's is");
+		cure_kernel(release);
 	}
 	if (!missing)
 		good("config", "the kernel has all that the module needs");
@@ -158,10 +200,12 @@ static void see_headers(const char *release)
 	} else if (module_is_built(release) || module_is_loaded()) {
 		note("headers", "those of %s are not installed: the next kernel's will be wanted",
 		     release);
-		cure("apt install linux-headers-amd64, or your kernel's flavour");
+		cure("apt install linux-headers-%s", flavour(release));
 	} else {
 		lacks("headers", "those of the running kernel are not installed");
 		cure("apt install linux-headers-%s", release);
+		cure("or, if there are none for it any more, the newest of both:");
+		cure_kernel(release);
 	}
 }
 
@@ -216,8 +260,10 @@ static void see_signature(const char *release)
 	else
 		lacks("signature", "%s wants one, and %s has none", who, file);
 	if (who && file && !module_is_loaded()) {
-		cure("DKMS signs with a key of its own, which has to be enrolled once:");
-		cure("mokutil --import /var/lib/dkms/mok.pub; then boot, and confirm it");
+		cure("DKMS signs with its own key; enroll it once, confirm that at the boot:");
+		cure("apt install openssl mokutil && dkms build --force vhost-pin/" VPIN_VERSION
+		     " && dkms install --force vhost-pin/" VPIN_VERSION
+		     " && mokutil --import /var/lib/dkms/mok.pub && reboot");
 	}
 	free(file);
 }
@@ -230,7 +276,7 @@ static void see_module(const char *release)
 		if (version && strcmp(version, VPIN_VERSION)) {
 			lacks("module", "version %s is loaded, and this program is %s",
 			      version, VPIN_VERSION);
-			cure("modprobe -r vhost_pin && modprobe vhost_pin, when no disk is served");
+			cure("modprobe -r vhost_pin && modprobe vhost_pin    # if none is served");
 		} else {
 			good("module", "loaded");
 		}
@@ -243,9 +289,22 @@ static void see_module(const char *release)
 		cure("if that fails: /var/lib/dkms/vhost-pin/*/build/make.log");
 	} else {
 		lacks("module", "not installed");
-		cure("apt install vhost-pin-dkms; or from its sources: make install");
+		cure("apt install ./vhost-pin-dkms_*.deb && modprobe vhost_pin    # where that is");
+		cure("or, from its sources:");
+		cure("make install && dkms install vhost-pin/%s && modprobe vhost_pin",
+		     VPIN_VERSION);
 	}
 	free(version);
+}
+
+/* The node is root's alone until the rule was applied, which is for good. */
+static void cure_node(void)
+{
+	if (module_has_rule())
+		cure("udevadm control --reload && udevadm trigger " VPIN_NODE);
+	else
+		cure("chgrp kvm " VPIN_NODE " && chmod 660 " VPIN_NODE
+		     "    # until the next boot: the package has a udev rule");
 }
 
 static void see_node(void)
@@ -270,15 +329,16 @@ static void see_node(void)
 	}
 	if (mine) {
 		note("node", VPIN_NODE " is root's alone");
-		cure("the package's udev rule gives it to group kvm: udevadm trigger /dev/vhost-pin");
+		cure_node();
 		return;
 	}
 	lacks("node", "you may not open " VPIN_NODE ", which has mode %04o and group %s",
 	      st.st_mode & 0777, group);
-	if ((st.st_mode & 060) == 060)
-		cure("usermod -aG %s %s; then log in again", group, getenv("USER") ?: "USER");
-	else
-		cure("setfacl -m u:%s:rw " VPIN_NODE, getenv("USER") ?: "USER");
+	if ((st.st_mode & 060) != 060) {
+		cure_node();
+		group = "kvm";
+	}
+	cure("usermod -aG %s %s    # and log in again", group, user_name());
 }
 
 static void see_memlock(void)
@@ -299,9 +359,9 @@ static void see_memlock(void)
 	}
 	lacks("memlock", "you may pin %" PRIu64 " MiB, which is too little for any guest",
 	      state.limit / MIB);
-	cure("echo '%s - memlock unlimited' > /etc/security/limits.d/vhost-pin.conf",
-	     getenv("USER") ?: "USER");
-	cure("then log in again; of a unit: LimitMEMLOCK=infinity");
+	cure("echo '%s - memlock unlimited' >>%s    # and log in again", user_name(),
+	     "/etc/security/limits.d/vhost-pin.conf");
+	cure("or, of a unit of systemd: LimitMEMLOCK=infinity");
 }
 
 static const char *default_qemu(void)
@@ -313,6 +373,21 @@ static const char *default_qemu(void)
 	snprintf(program, sizeof(program), "qemu-system-%s",
 		 !strncmp(host.machine, "ppc64", 5) ? "ppc64" : host.machine);
 	return program;
+}
+
+/* Debian 12's own is too old. */
+static void cure_qemu(void)
+{
+	char *system = root_read("/etc/os-release");
+
+	if (system && strstr(system, "VERSION_CODENAME=bookworm"))
+		cure("echo 'deb http://deb.debian.org/debian bookworm-backports main' "
+		     ">/etc/apt/sources.list.d/backports.list && apt update && "
+		     "apt install -t bookworm-backports %s",
+		     qemu_package());
+	else
+		cure("install QEMU 8.0 or newer, with vhost-vdpa, as Debian 13 has it");
+	free(system);
 }
 
 static void see_qemu_devices(const char *program, const char *version)
@@ -331,9 +406,9 @@ static void see_qemu_devices(const char *program, const char *version)
 		lacks("run", "%s (%s) has no vhost-vdpa-device-pci: 'vhost-pin run' cannot use it",
 		      program, version);
 	if (!vdpa && user)
-		cure("'vhost-pin serve' can; else QEMU 8.0 or newer, of backports or Debian 13");
-	else if (!vdpa)
-		cure("install QEMU 8.0 or newer, as Debian 13 and Debian 12's backports have it");
+		cure("'vhost-pin serve' can; for 'run' it takes QEMU 8.0 or newer:");
+	if (!vdpa)
+		cure_qemu();
 	if (user) {
 		good("serve", "%s has vhost-user-blk-pci", program);
 		return;
@@ -351,7 +426,7 @@ static void see_qemu(void)
 	text = program_output(program, "--version", NULL, &status);
 	if (!text) {
 		lacks("qemu", "there is no %s: other VMMs do for 'vhost-pin serve'", program);
-		cure("apt install qemu-system-x86; or name yours by --qemu PROGRAM");
+		cure("apt install %s    # or name yours by --qemu PROGRAM", qemu_package());
 		return;
 	}
 	if (sscanf(text, "QEMU emulator version %31s", version) != 1) {
@@ -397,6 +472,8 @@ static int doctor_main(const struct command *command, int argc, char *argv[])
 	see_qemu();
 	see_shared_memory();
 	free(release);
+	if (lacks_something && getuid())
+		printf("What mends it is for root to type: su -, or sudo -i.\n");
 	return lacks_something ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
@@ -406,8 +483,8 @@ const struct command doctor_command = {
 	.summary = "what this host lacks, and what brings it",
 	.about =
 "Looks at the kernel, the module, its device node, the limit of pinned memory and\n"
-"QEMU, as the user who runs it.  Where something is missing the next line says what\n"
-"brings it.\n",
+"QEMU, as the user who runs it.  Where something is missing the next line is what\n"
+"brings it on Debian 12 and 13, for root to type.\n",
 	.options = options,
 	.more =
 "Exit status: 0 if all is well, 1 if something is lacking ('LACKS'); a 'note' is not.\n",

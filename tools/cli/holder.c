@@ -9,7 +9,10 @@
 
 #include "holder.h"
 #include "node.h"
+#include "process.h"
+#include "root.h"
 #include "say.h"
+#include "text.h"
 
 static char said[512];
 
@@ -174,6 +177,34 @@ static const char *process_of(const struct stat *wanted)
 	return found;
 }
 
+/* One of our own disks: the module's reference is in no process. */
+static const char *disk_of(const struct stat *wanted)
+{
+	const char *found = NULL;
+	glob_t paths;
+	size_t i;
+
+	if (glob("/sys/class/vhost-pin/vpin*/backend", GLOB_NOSORT, NULL, &paths))
+		paths.gl_pathc = 0;
+	for (i = 0; i < paths.gl_pathc && !found; i++) {
+		char *device = paths.gl_pathv[i] + strlen("/sys/class/vhost-pin/");
+		char *backend = root_read("%s", paths.gl_pathv[i]), *process;
+		struct stat st;
+
+		device[strcspn(device, "/")] = '\0';
+		if (backend && !stat(text_unescape(backend), &st) && is_same(&st, wanted)) {
+			process = process_name(root_read_number("/sys/class/vhost-pin/%s/owner",
+								device));
+			found = saying("it is %s of %s: vhost-pin show %s", device,
+				       process, device);
+			free(process);
+		}
+		free(backend);
+	}
+	globfree(&paths);
+	return found;
+}
+
 const char *holder_of(const struct stat *st)
 {
 	const char *found = NULL;
@@ -183,6 +214,8 @@ const char *holder_of(const struct stat *st)
 		if (!found)
 			found = partition_user(st->st_rdev);
 	}
+	if (!found)
+		found = disk_of(st);
 	if (!found)
 		found = process_of(st);
 	return found ? found :

@@ -9,6 +9,7 @@
 #include "host.h"
 #include "process.h"
 #include "root.h"
+#include "text.h"
 
 #define CLASS	"/sys/class/vhost-pin"
 
@@ -192,23 +193,6 @@ static void free_disk(struct host_disk *disk)
 	free(disk->queues);
 }
 
-/* What the module writes as "\\012", so that a path is one line. */
-static void unescape(char *text)
-{
-	char *to = text;
-	unsigned int code;
-
-	for (; *text; text++) {
-		if (sscanf(text, "\\%3o", &code) == 1) {
-			*to++ = code;
-			text += 3;
-		} else {
-			*to++ = *text;
-		}
-	}
-	*to = '\0';
-}
-
 /* Whether it is still there. */
 static bool read_disk(struct host_disk *disk, unsigned int index)
 {
@@ -221,7 +205,8 @@ static bool read_disk(struct host_disk *disk, unsigned int index)
 		if (!disk->texts[i])
 			disk->texts[i] = strdup("");
 	}
-	unescape(disk->texts[BACKEND]);
+	text_unescape(disk->texts[BACKEND]);
+	text_unescape(disk->texts[SERIAL]);
 	for (i = 0; i < NUM_NUMBERS; i++)
 		disk->numbers[i] = root_read_number(CLASS "/%s/%s", disk->device,
 						    host_numbers[i]);
@@ -231,8 +216,12 @@ static bool read_disk(struct host_disk *disk, unsigned int index)
 	return *disk->texts[STATE];
 }
 
-/* The disk of a server by its path that was not told of yet. */
-static struct host_disk *disk_of(struct host *host, pid_t owner, const char *path)
+/*
+ * The disk of a server that was not told of yet: by its device, which is what it is
+ * whatever becomes of its path; by that, if an older server or module knows no device.
+ */
+static struct host_disk *disk_of(struct host *host, pid_t owner, const char *path,
+				 const char *device)
 {
 	unsigned int i;
 
@@ -240,7 +229,8 @@ static struct host_disk *disk_of(struct host *host, pid_t owner, const char *pat
 		struct host_disk *disk = &host->disks[i];
 
 		if (disk->numbers[OWNER] == (uint64_t)owner && !disk->socket &&
-		    !strcmp(disk->texts[BACKEND], path))
+		    (device ? !strcmp(disk->device, device) :
+			      !strcmp(disk->texts[BACKEND], path)))
 			return disk;
 	}
 	return NULL;
@@ -253,16 +243,17 @@ static void ask_server(struct host *host, const char *control, pid_t owner)
 
 	answer = next = ask(control, "list", PATIENCE, error, sizeof(error));
 	while ((line = strsep(&next, "\n"))) {
-		char *path = line, *vm = strsep(&path, "\t"), *socket = strsep(&path, "\t");
+		char *device = line, *vm = strsep(&device, "\t");
+		char *socket = strsep(&device, "\t"), *path = strsep(&device, "\t");
 		struct host_disk *disk;
 
 		if (!path)
 			continue;
-		disk = disk_of(host, owner, path);
+		disk = disk_of(host, owner, text_unescape(path), device);
 		if (!disk)
 			continue;
 		disk->vm = strtol(vm, NULL, 10);
-		disk->socket = strdup(socket);
+		disk->socket = strdup(text_unescape(socket));
 		disk->control = strdup(control);
 	}
 	free(answer);
@@ -353,9 +344,14 @@ static bool is_device(const struct host_disk *disk, const char *name)
 	return !strcmp(disk->device, name);
 }
 
+/* As it is, or as it is shown: what one sees can be typed. */
 static bool is_name(const struct host_disk *disk, const char *name)
 {
-	return !strcmp(disk->name, name);
+	char *shown = strdup(disk->name);
+	bool is = !strcmp(disk->name, name) || (shown && !strcmp(text_clean(shown), name));
+
+	free(shown);
+	return is;
 }
 
 /* Whether @name, its links followed, is that path. */

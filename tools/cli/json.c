@@ -26,12 +26,24 @@ void json_open(struct json *json, const char *name, char bracket)
 void json_close(struct json *json, char bracket)
 {
 	json->depth--;
-	if (json->follows)
+	if (json->follows && !json->row)
 		fprintf(json->out, "\n%*s", 2 * json->depth, "");
 	fputc(bracket, json->out);
+	json->row = false;
 	json->follows = json->depth;
 	if (!json->depth)
 		fputc('\n', json->out);
+}
+
+/* Of a character that is one of at most three bytes. */
+static unsigned int code_of(const char *text, size_t length)
+{
+	const unsigned char *bytes = (const unsigned char *)text;
+	unsigned int code = length == 1 ? *bytes : *bytes & (0x3f >> (length - 1));
+
+	while (--length)
+		code = code << 6 | (*++bytes & 0x3f);
+	return code;
 }
 
 void json_text(struct json *json, const char *name, const char *text)
@@ -49,8 +61,8 @@ void json_text(struct json *json, const char *name, const char *text)
 			fputs(TEXT_REPLACEMENT, json->out);
 		else if (*text == '"' || *text == '\\')
 			fprintf(json->out, "\\%c", *text);
-		else if ((unsigned char)*text < 0x20)
-			fprintf(json->out, "\\u%04x", *text);
+		else if (text_is_control(text, length))
+			fprintf(json->out, "\\u%04x", code_of(text, length));
 		else
 			fwrite(text, 1, length, json->out);
 		text += length ? length : 1;
@@ -60,6 +72,13 @@ void json_text(struct json *json, const char *name, const char *text)
 
 void json_number(struct json *json, const char *name, uint64_t number)
 {
+	/* Of an array they are on one line. */
+	if (!name) {
+		fprintf(json->out, "%s%" PRIu64, json->follows ? ", " : "", number);
+		json->follows = true;
+		json->row = true;
+		return;
+	}
 	begin(json, name);
 	fprintf(json->out, "%" PRIu64, number);
 }

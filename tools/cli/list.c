@@ -8,6 +8,7 @@
 #include "list.h"
 #include "say.h"
 #include "table.h"
+#include "text.h"
 
 static const struct opt options[] = {
 	{ "names", 'n', false, NULL, "names alone, one a line" },
@@ -26,8 +27,9 @@ static void take(void *arg, int key, const char *value)
 static void print_table(const struct host *host)
 {
 	static const struct column columns[] = {
-		{ "NAME", false, 0 }, { "DEVICE", false, 0 }, { "STATE", false, 0 }, { "SIZE", true, 0 },
-		{ "VM", false, 0 }, { "SOCKET", false, 0 }, { "DISK", false, 0 },
+		{ "NAME", false, 0, 0 }, { "DEVICE", false, 0, 0 }, { "STATE", false, 0, 0 },
+		{ "SIZE", true, 0, 0 },
+		{ "VM", false, 0, 0 }, { "SOCKET", false, 0, 0 }, { "DISK", false, 0, 0 },
 	};
 	struct table table;
 	char size[SHORT_SIZE];
@@ -60,7 +62,7 @@ static int list_main(const struct command *command, int argc, char *argv[])
 		    "  All of one disk: vhost-pin show NAME");
 	host_read(&host);
 	for (i = 0; names && i < host.num; i++)
-		puts(host.disks[i].name);
+		puts(text_clean(host.disks[i].name));
 	if (!names)
 		print_table(&host);
 	host_free(&host);

@@ -60,8 +60,7 @@ static void print_help(void)
 	printf("Serves disk images and block devices to virtual machines from inside the host\n"
 	       "kernel, by the vhost_pin module.\n\n");
 	for (i = 0; i < NUM_COMMANDS; i++)
-		printf("%s vhost-pin %s%s%s\n", i ? "      " : "Usage:", commands[i]->name,
-		       *commands[i]->usage ? " " : "", commands[i]->usage);
+		command_usage(commands[i], i ? "" : "Usage:");
 	putchar('\n');
 	for (i = 0; i < NUM_COMMANDS; i++)
 		print_summary(commands[i]);

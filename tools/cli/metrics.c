@@ -72,16 +72,16 @@ static const struct family {
 	  NULL, { { BLOCKED, NULL } }, 1 },
 };
 
-/* A label's value, with what must not be in it escaped, or U+FFFD. */
+/* A label's value, with what must not be in it, or on a terminal, escaped or U+FFFD. */
 static void print_value(FILE *out, const char *value)
 {
 	while (*value) {
 		size_t length = text_character(value);
 
-		if (!length)
-			fputs(TEXT_REPLACEMENT, out);
-		else if (*value == '\n')
+		if (*value == '\n')
 			fputs("\\n", out);
+		else if (!length || text_is_control(value, length))
+			fputs(TEXT_REPLACEMENT, out);
 		else if (*value == '"' || *value == '\\')
 			fprintf(out, "\\%c", *value);
 		else
@@ -143,33 +143,35 @@ static void print_depth(FILE *out, const struct host_disk *disk,
 /* Buckets that end later are one: half a minute is a disk that hangs. */
 #define METRIC_BUCKETS	24
 
-/* The sum is as if each request had taken what is the middle of its bucket. */
+/*
+ * The sum is as if each request had taken what is the middle of its bucket.  In whole
+ * microseconds, so that it never falls while counts grow.
+ */
 static void print_histogram(FILE *out, const struct host_disk *disk,
 			    const struct host_queue *queue, const struct family *family)
 {
 	const struct traffic *traffic = queue ? &queue->traffic : &disk->traffic;
-	double sum = 0, end;
-	uint64_t count = 0;
+	uint64_t count = 0, sum = 0, end;
 	unsigned int i;
 
 	(void)family;
 	if (!disk->numbers[LATENCY] || !traffic->num_buckets)
 		return;
 	for (i = 0; i < traffic->num_buckets; i++) {
-		end = latency_end(i) / 1e6;
+		end = latency_end(i);
 		count += traffic->buckets[i];
-		sum += traffic->buckets[i] * (end + (i ? end / 2 : 0)) / 2;
+		sum += traffic->buckets[i] * ((i ? end / 2 : 0) + end) / 2;
 		if (i >= METRIC_BUCKETS)
 			continue;
 		begin(out, "request_duration_seconds", "_bucket", disk, queue);
-		fprintf(out, ",le=\"%.15g\"} %" PRIu64 "\n", end, count);
+		fprintf(out, ",le=\"%.15g\"} %" PRIu64 "\n", end / 1e6, count);
 	}
 	begin(out, "request_duration_seconds", "_bucket", disk, queue);
 	fprintf(out, ",le=\"+Inf\"} %" PRIu64 "\n", count);
 	begin(out, "request_duration_seconds", "_count", disk, queue);
 	fprintf(out, "} %" PRIu64 "\n", count);
 	begin(out, "request_duration_seconds", "_sum", disk, queue);
-	fprintf(out, "} %.9g\n", sum);
+	fprintf(out, "} %" PRIu64 ".%06" PRIu64 "\n", sum / 1000000, sum % 1000000);
 }
 
 /* Has @print do each disk, or each of its queues. */
@@ -260,7 +262,7 @@ static void print_metrics(FILE *out, const struct host *host, const struct wish 
 		each(out, host, wish, print_counters, family);
 	}
 	describe(out, "request_duration_seconds", "histogram", "seconds",
-		 "Time from when a request was taken to when its end was told; its sum is an estimate.");
+		 "Time from when a request was taken out of its ring to when it was put back; the sum is an estimate, by the middles of the buckets.");
 	each(out, host, wish, print_histogram, NULL);
 	fputs("# EOF\n", out);
 }
@@ -280,7 +282,7 @@ static void write_whole(const char *path, const struct host *host, const struct 
 		die(EXIT_FAILURE, "out of memory");
 	out = fopen(part, "we");
 	if (!out)
-		die_unwritten(part);
+		die_unwritten(path);
 	print_metrics(out, host, wish);
 	if (fclose(out) || rename(part, path)) {
 		int error = errno;
@@ -314,7 +316,12 @@ const struct command metrics_command = {
 	.summary = "counters of all disks as OpenMetrics text, for node_exporter and others",
 	.about =
 "Prints what the disks of this host have done, as OpenMetrics text.  All names begin\n"
-"with vhost_pin_, and all samples have the labels 'device' and 'name'.\n",
+"with vhost_pin_, and all samples have the labels 'device' and 'name'.\n"
+"\n"
+"Where latencies are taken (key l of 'vhost-pin top') there is a histogram of them.\n"
+"The module counts by powers of 2 of microseconds alone: so its _sum, and an average\n"
+"of it, is an estimate, as if each request had taken what is the middle of its\n"
+"bucket.  It is off by less than half, and never falls.\n",
 	.options = options,
 	.more =
 "For node_exporter's textfile collector, every 15 seconds, by a timer or cron:\n"

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <glob.h>
 #include <grp.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "module.h"
 #include "root.h"
@@ -69,6 +71,25 @@ bool module_is_built(const char *release)
 bool module_is_loaded(void)
 {
 	return exists(root_path("/sys/module/vhost_pin"));
+}
+
+bool module_has_rule(void)
+{
+	return exists(root_path("/usr/lib/udev/rules.d/*vhost-pin.rules")) ||
+	       exists(root_path("/lib/udev/rules.d/*vhost-pin.rules")) ||
+	       exists(root_path("/etc/udev/rules.d/*vhost-pin.rules"));
+}
+
+const char *user_name(void)
+{
+	FILE *users = fopen(root_path("/etc/passwd"), "re");
+	struct passwd *user = NULL;
+
+	while (users && (user = fgetpwent(users)) && user->pw_uid != getuid())
+		;
+	if (users)
+		fclose(users);
+	return user ? user->pw_name : getenv("USER") ?: "USER";
 }
 
 /* Not getgrgid(): what it loads, a static program should not. */

@@ -29,6 +29,12 @@ char *module_file(const char *release);
 
 bool module_is_loaded(void);
 
+/* Whether the udev rule that gives the node to a group is installed. */
+bool module_has_rule(void);
+
+/* Who runs us, as other commands have him. */
+const char *user_name(void);
+
 /* A group's name; NULL if it has none.  Never freed. */
 const char *group_name(gid_t gid);
 

@@ -39,7 +39,7 @@ static noreturn void die_missing(const char *node)
 		    node);
 	if (!module_has_sources())
 		die(EXIT_FAILURE, "there is no %s: the vhost_pin module is not installed for the running kernel, %s\n"
-		    "  As root: apt install vhost-pin-dkms && modprobe vhost_pin\n"
+		    "  As root, where its package is: apt install ./vhost-pin-dkms_*.deb && modprobe vhost_pin\n"
 		    "  or, from its sources: make install && dkms install vhost-pin/" VPIN_VERSION,
 		    node, release);
 	if (!kernel_has_headers(release))
@@ -64,12 +64,12 @@ static noreturn void die_forbidden(const char *node)
 		group = group_name(st.st_gid);
 		if (group)
 			die(EXIT_FAILURE, "you may not open %s: you are not in the group '%s'\n"
-			    "  As root: usermod -aG %s USER; then log in again.",
-			    node, group, group);
+			    "  As root, and then log in again: usermod -aG %s %s",
+			    node, group, group, user_name());
 	}
 	die(EXIT_FAILURE, "you may not open %s\n"
-	    "  Run as root, or have root give you access to it, for instance:\n"
-	    "  setfacl -m u:$USER:rw %s", node, node);
+	    "  Run as root, or as root give it to a group, and then log in again:\n"
+	    "  chgrp kvm %s && chmod 660 %s && usermod -aG kvm %s", node, node, node, user_name());
 }
 
 int node_open(const char *node)

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "say.h"
+#include "text.h"
 
 static const char *where = "";
 static void (*before_last)(void);
@@ -20,12 +21,13 @@ void say_last(void (*before)(void))
 
 static void vsay(const char *fmt, va_list args)
 {
+	char *text;
+
+	if (vasprintf(&text, fmt, args) < 0)
+		return;
 	/* Threads say one thing after the other. */
-	flockfile(stderr);
-	fprintf(stderr, "vhost-pin: %s", where);
-	vfprintf(stderr, fmt, args);
-	fputc('\n', stderr);
-	funlockfile(stderr);
+	fprintf(stderr, "vhost-pin: %s%s\n", where, text_clean_lines(text));
+	free(text);
 }
 
 void say(const char *fmt, ...)

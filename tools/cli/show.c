@@ -135,8 +135,8 @@ static void show_disk(const struct host_disk *disk)
 	row("socket");
 	print_text(disk->socket ?: "-");
 	row("pinned memory");
-	printf("%s, %" PRIu64 " pages when they were accessed", short_bytes(text, numbers[PINNED]),
-	       numbers[REPINS]);
+	printf("%s; %" PRIu64 " pages were pinned by the request that needed them",
+	       short_bytes(text, numbers[PINNED]), numbers[REPINS]);
 	row("dirty log");
 	printf("%s", numbers[LOG] ? short_bytes(text, numbers[LOG]) : "-");
 }
@@ -203,9 +203,11 @@ static void add_number(struct table *table, uint64_t number)
 static void show_queues(const struct host_disk *disk)
 {
 	static const struct column columns[] = {
-		{ "  QUEUE", true, 0 }, { "STATE", false, 0 }, { "SIZE", true, 0 }, { "INFLIGHT", true, 0 },
-		{ "REQUESTS", true, 0 }, { "BYTES", true, 0 }, { "ERRORS", true, 0 }, { "KICKS", true, 0 },
-		{ "SIGNALS", true, 0 }, { "TURNS", true, 0 },
+		{ "  QUEUE", true, 0, 0 }, { "STATE", false, 0, 0 }, { "SIZE", true, 0, 0 },
+		{ "INFLIGHT", true, 0, 0 },
+		{ "REQUESTS", true, 0, 0 }, { "BYTES", true, 0, 0 }, { "ERRORS", true, 0, 0 },
+		{ "KICKS", true, 0, 0 },
+		{ "SIGNALS", true, 0, 0 }, { "TURNS", true, 0, 0 },
 	};
 	struct table table;
 	unsigned int i;

@@ -35,6 +35,9 @@ static const char *cell_at(const struct table *table, unsigned int row, unsigned
 	return table->cells[row * table->num_columns + column];
 }
 
+/* The width of a column that is not shown. */
+#define LEFT_OUT	(-1)
+
 /* A row, or the titles. */
 static void print_row(const struct table *table, FILE *out, const int *widths,
 		      const char *const *cells)
@@ -45,8 +48,27 @@ static void print_row(const struct table *table, FILE *out, const int *widths,
 		bool last = i == table->num_columns - 1;
 		int room = widths[i] - text_width(cells[i]);
 
+		if (widths[i] == LEFT_OUT)
+			continue;
 		fprintf(out, "%*s%s%*s%s", table->columns[i].right ? room : 0, "", cells[i],
 			table->columns[i].right || last ? 0 : room, "", last ? "\n" : "  ");
+	}
+}
+
+static void leave_out(const struct table *table, int *widths)
+{
+	int spare, needed = 0;
+	unsigned int i;
+
+	for (i = 0; i < table->num_columns - 1; i++)
+		needed += widths[i] + (i ? 2 : 0);
+	for (spare = 1; table->room && needed > table->room && spare < COLUMNS_MAX; spare++) {
+		for (i = 0; i < table->num_columns; i++) {
+			if (table->columns[i].spare != spare)
+				continue;
+			needed -= widths[i] + 2;
+			widths[i] = LEFT_OUT;
+		}
 	}
 }
 
@@ -68,6 +90,7 @@ void table_print(const struct table *table, FILE *out, unsigned int first, unsig
 				widths[i] = length;
 		}
 	}
+	leave_out(table, widths);
 	print_row(table, out, widths, cells);
 	for (row = first; row < rows && row - first < max; row++) {
 		for (i = 0; i < table->num_columns; i++)

@@ -14,6 +14,7 @@ struct column {
 	const char *title;
 	bool right;			/* its cells are at its right edge */
 	int min;			/* characters that it has at least */
+	int spare;			/* left out where there is no room, 1 first; 0: never */
 };
 
 struct table {
@@ -21,6 +22,7 @@ struct table {
 	unsigned int num_columns;
 	char **cells;			/* row by row */
 	unsigned int num_cells;
+	int room;			/* for all columns but the last; 0: any */
 };
 
 void table_init(struct table *table, const struct column *columns, unsigned int num_columns);
@@ -30,7 +32,8 @@ void table_fini(struct table *table);
 void table_add(struct table *table, const char *text);
 
 /*
- * Prints the titles and rows @first to @first + @max, a line each.
+ * Prints the titles and rows @first to @first + @max, a line each; without spare
+ * columns, one by one, as long as there is no room for the others.
  */
 void table_print(const struct table *table, FILE *out, unsigned int first, unsigned int max);
 

@@ -54,9 +54,11 @@ fake_process "$host" 100 vhost-pin vhost-pin serve --disk /dev/dm-0,socket=web1 
 fake_process "$host" 200 qemu-system-x86 qemu-system-x86_64 -m 4G \
 	--control "$work/control"
 put "$host/proc/321/comm" qemu-kvm
-# In another order than the devices'.
-fake_server "$work/control" $'0\t/run/web1.2.sock\t/dev/dm-1' $'321\t/run/web1.sock\t/dev/dm-0' \
-	$'5\t/run/gone.sock\t/dev/gone' $'5\t/run/no.sock\t/dev/dm-3' 'nonsense'
+# In another order than the devices'.  Of the first the path is another's meanwhile, of
+# the second an older server does not say which device it is.
+fake_server "$work/control" $'0\t/run/web1.2.sock\t/dev/dm-0\tvpin1' $'321\t/run/web1.sock\t/dev/dm-0' \
+	$'5\t/run/gone.sock\t/dev/gone' $'5\t/run/no.sock\t/dev/dm-3' 'nonsense' \
+	$'5\t/run/no.sock\t/dev/dm-1\tvpin3' $'5\t/run/no.sock\t/dev/dm-1\tvpin99'
 server=$!
 for _ in {1..50}; do [ ! -S "$work/control" ] || break; sleep 0.1; done
 
@@ -71,7 +73,7 @@ that 'list: in the order of the devices' \
 check 'list: it takes no name' 2 'show NAME' -- list web1
 
 check 'show: by name' 0 'device /sys/class/vhost-pin/vpin0' 'VM qemu-kvm[321]' \
-	'owner vhost-pin[100]' 'socket /run/web1.sock' 'pinned memory 4.00G, 3 pages when they were accessed' \
+	'owner vhost-pin[100]' 'socket /run/web1.sock' 'pinned memory 4.00G; 3 pages were pinned by the request that needed them' \
 	'echo 1 > /sys/class/vhost-pin/vpin0/latency' -- show web1
 check 'show: by device' 0 'vpin1' -- show vpin1
 check 'show: by socket' 0 'vhost-pin/vpin1' -- show /run/web1.2.sock
@@ -120,7 +122,28 @@ put "$class/vpin3/serial" $'gr\u00f6\u00dfe'
 disk=vpin3 json 'UTF-8' "j['name'] == 'gr\u00f6\u00dfe'"
 that 'list: columns are as wide as their characters' \
 	[ "$("$cli" list | LC_ALL=C grep -c '^\(gr....e   \|ROOT    \)vpin')" = 2 ]
+put "$class/vpin3/serial" 'gr\303\266\303\237e\134\z'
+check 'list: UTF-8, and a backslash, as the module writes them' 0 $'gr\u00f6\u00dfe\\\\z vpin3' -- list
+# What a terminal would obey is not printed as it is, by no command.
+put "$class/vpin3/serial" 'x\033[2Jy\012z\302\233m\342\200\256w'
+name='x?[2Jy?z?m?w'
+obeyed() # ARGUMENT...: what of it there is, from a command that is to show the disk
+{
+	"$cli" "$@" 2>&1 | LC_ALL=C grep -aP -o '[^\n\x20-\x7e\xc3\xef\xbf\xbd\x80-\xbf]|\xc2[\x80-\x9f]|\xe2\x80[\xa8-\xae]' || true
+}
+for command in list 'list --names' "show $name" "show --json $name" metrics 'top -b -n 1 -d 0.1' "resize $name"; do
+	# shellcheck disable=SC2086
+	that "$command: nothing that a terminal obeys" [ -z "$(obeyed $command)" ]
+done
+check 'list --names: what show takes' 0 "$name" -- list --names
+check 'show: a disk as it is shown' 0 'vhost-pin/vpin3' -- show "$name"
+check 'show: a disk as it is called' 0 'vhost-pin/vpin3' -- show $'x\e[2Jy\nz\u009bm\u202ew'
+check 'an error: what a terminal would not show' 1 "no disk 'a?[31mb'" -- show $'a\e[31mb'
+disk=$name json 'nothing is lost' "j['name'] == 'x\x1b[2Jy\nz\x9bm\u202ew'"
 put "$class/vpin3/serial"
+disk=web1
+that 'show --json: the numbers of an array are one line' \
+	[ "$("$cli" show --json web1 | grep -c '"latency": \[0, 0, .*0\],\?$')" = 2 ]
 put "$class/vpin10/backend" $'/a\\012b\e[31m\xff\u009b'
 put "$host/proc/321/comm" $'qemu\e[31m\nkvm'
 check 'show: what a terminal would not show' 0 'VM qemu?[31m?kvm[321]' -- show web1
@@ -178,6 +201,21 @@ metric 'states' 'name="web1",state="running"} 1' 'name="web1",state="broken"} 0'
 metric 'a histogram counts what is below' 'le="6.4e-05"} 100' 'le="0.000128"} 2100' 'le="+Inf"} 2101' \
 	'vhost_pin_request_duration_seconds_count{device="vpin0",name="web1"} 2101' \
 	'!vhost_pin_request_duration_seconds_count{device="vpin1"'
+# The middles of 32 to 64, 64 to 128 and 512 to 1024 us.
+metric 'the sum of a histogram is that of the middles' \
+	'vhost_pin_request_duration_seconds_sum{device="vpin0",name="web1"} 0.197568'
+check 'metrics: help says what the sum is' 0 '_sum' 'estimate' 'middle' -- metrics --help
+histogram=$(cat "$class/vpin0/queues/0/latency")
+sum() { "$cli" metrics | sed -n 's/.*_sum{device="vpin0".* //p'; }
+# Much, and then a request more.
+put "$class/vpin0/queues/0/latency" "0 1 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 9000000 $(printf '0 %.0s' {1..10})"
+before=$(sum)
+put "$class/vpin0/queues/0/latency" "0 2 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 9000000 $(printf '0 %.0s' {1..10})"
+after=$(sum)
+echo "# $before, $after"
+that 'metrics: the sum grows with each request, however large it is' \
+	[ "$(awk -v a="$before" -v b="$after" 'BEGIN { print (a != b && length(a) == length(b) && a "" < b "") }')" = 1 ]
+put "$class/vpin0/queues/0/latency" "$histogram"
 check 'metrics: each queue' 0 'vpin0",name="web1",queue="1",type="write"} 7' -- metrics --queues
 put "$class/vpin2/serial" $'a"b\\c\nd'
 "$cli" metrics > "$work/metrics"
@@ -190,7 +228,7 @@ put "$class/vpin2/serial" ROOT
 "$cli" metrics --output "$work/metrics.prom"
 that 'metrics: a file' [ "$(tail -n 1 "$work/metrics.prom")" = '# EOF' ]
 that 'metrics: nothing else is left' [ "$(echo "$work"/metrics.prom*)" = "$work/metrics.prom" ]
-check 'metrics: a file that cannot be' 1 "cannot write $work/none/m" -- metrics --output "$work/none/m"
+check 'metrics: a file that cannot be' 1 "cannot write $work/none/m: " -- metrics --output "$work/none/m"
 for command in metrics list 'show web1' help; do
 	# shellcheck disable=SC2086
 	that "$command: a full disk is told" \
@@ -202,6 +240,13 @@ check 'resize: by path' 0 4096 -- resize /dev/dm-1
 check 'resize: a disk of a VM that is not served' 1 'takes no requests' 'serve --control' -- resize ROOT
 check 'resize: more than one' 1 'more than one disk: ROOT, vpin4' -- resize 200
 check 'resize: the server says no' 1 "is not a request" '!error' -- resize --control "$work/control" nonsense
+if [ "$(id -u)" = 0 ] && command -v setpriv > /dev/null; then
+	chmod a+rx "$work"
+	chmod 700 "$work/control"
+	cp "$cli" "$work/resize"
+	wants 'resize: one who may not connect' 1 'you may not connect' '!Was' -- \
+		setpriv --reuid=65534 --regid=65534 --clear-groups "$work/resize" resize --control "$work/control" /s
+fi
 check 'resize: nobody is there' 1 'nobody can be reached' -- resize --control "$work/none" /s
 kill "$server"
 wait "$server" 2> /dev/null || true
@@ -286,15 +331,27 @@ broken 'lockdown' 'lockdown (Secure Boot) wants one'
 rm "$host/lib/modules/$release/modules.dep" "$host/lib/modules/$release/updates/dkms/vhost_pin.ko"
 broken 'no headers' 'LACKS headers' "apt install linux-headers-$release"
 mkdir -p "$host/usr/src/vhost-pin-1"
+for kernel in 6.1.0-40-cloud-amd64 6.12.57+deb13-cloud-amd64 6.12.12+bpo-cloud-amd64; do
+	put "$host/proc/sys/kernel/osrelease" "$kernel"
+	[ "$(uname -m)" != x86_64 ] || broken "$kernel: a kernel of the same kind" "apt install linux-headers-$kernel" \
+		'apt install linux-image-cloud-amd64 linux-headers-cloud-amd64 && reboot'
+done
+put "$host/proc/sys/kernel/osrelease" $release
 broken 'a module that is not built' 'not built for the running kernel' 'dkms autoinstall'
 rm -r "$host/usr/src"
-broken 'a module that is not installed' 'LACKS module not installed' 'apt install vhost-pin-dkms'
+broken 'a module that is not installed' 'LACKS module not installed' 'apt install ./vhost-pin-dkms_*.deb && modprobe vhost_pin' 'make install && dkms install vhost-pin/'
 chmod 600 "$host/dev/vhost-pin"
-broken "a node that is root's alone" 'note node' 'udevadm trigger'
+broken "a node that is root's alone" 'note node' 'chgrp kvm /dev/vhost-pin && chmod 660 /dev/vhost-pin'
+put "$host/usr/lib/udev/rules.d/60-vhost-pin.rules"
+broken "a node that is root's alone, and the rule" 'udevadm control --reload && udevadm trigger /dev/vhost-pin' '!chgrp'
 rm "$host/dev/vhost-pin"
 broken 'no node' 'LACKS node there is no /dev/vhost-pin'
 fake_qemu 7.2.22 vhost-user-blk-pci
 broken 'an old QEMU' 'LACKS run qemu-test (7.2.22) has no vhost-vdpa-device-pci' "'vhost-pin serve' can" 'ok serve'
+fake_qemu 9.0.0 vhost-vdpa-device-pci
+put "$host/etc/os-release" 'VERSION_CODENAME=bookworm'
+fake_qemu 7.2.22 vhost-user-blk-pci
+broken 'an old QEMU of Debian 12' 'bookworm-backports main' 'apt install -t bookworm-backports qemu-system-'
 fake_qemu 9.0.0 vhost-vdpa-device-pci
 broken 'no vhost-user' 'LACKS serve' '--enable-vhost-user'
 rm "$work/bin/qemu-test"
@@ -311,10 +368,12 @@ if [ "$(id -u)" = 0 ] && command -v setpriv > /dev/null; then
 	END
 	chmod +x "$work/bin/as-nobody"
 	cli=$work/bin/as-nobody
-	broken 'the node is not mine' 'you may not open /dev/vhost-pin' 'usermod -aG kvm'
-	broken 'a low limit' 'LACKS memlock you may pin 8 MiB' 'limits.d' LimitMEMLOCK
+	put "$host/etc/passwd" 'alice:x:65534:65534::/:/bin/sh'
+	broken 'the node is not mine' 'you may not open /dev/vhost-pin' ' usermod -aG kvm alice # and log in again' 'sudo -i'
+	broken 'a low limit' 'LACKS memlock you may pin 8 MiB' LimitMEMLOCK \
+		"echo 'alice - memlock unlimited' >>/etc/security/limits.d/vhost-pin.conf # and log in again"
 	chmod 600 "$host/dev/vhost-pin"
-	broken "the node is root's" 'setfacl -m u:'
+	broken "the node is root's" 'udevadm trigger /dev/vhost-pin' 'usermod -aG kvm alice'
 else
 	result ok 'doctor: as another user # SKIP not root'
 fi

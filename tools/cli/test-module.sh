@@ -279,10 +279,16 @@ chmod "$mode" /dev/vhost-pin
 
 # The disks of the host, as the commands see them: who has them and what they did.  The
 # sizes are what a client of vhost-user was told to read and write.
-"$cli" serve --disk "$work/a.img,socket=$work/web.sock" --disk "$work/b.img,socket=$work/two.socket,queues=2" \
-	--control "$work/control" > /dev/null 2>&1 < /dev/null &
-served=$!
-for ((i = 0; i < 100; i++)); do [ ! -S "$work/control" ] || break; sleep 0.1; done
+serve()
+{
+	local i
+	"$cli" serve --disk "$work/a.img,socket=$work/web.sock" \
+		--disk "$work/b.img,socket=$work/two.socket,queues=2" \
+		--control "$work/control" > /dev/null 2>&1 < /dev/null &
+	served=$!
+	for ((i = 0; i < 100; i++)); do [ ! -S "$work/control" ] || break; sleep 0.1; done
+}
+serve
 become=
 io() # QEMU-IO-COMMAND...
 {
@@ -290,11 +296,31 @@ io() # QEMU-IO-COMMAND...
 	while [ $# -gt 0 ]; do commands+=(-c "$1"); shift; done
 	$become qemu-io --image-opts "driver=virtio-blk-vhost-user,path=$work/web.sock,cache.direct=on" "${commands[@]}"
 }
+hold_disk "$work/c.img,serial=größe\\1"
+check 'list: a serial number in UTF-8' 0 'größe\1 ' -- "$cli" list
+let_go
 hold_disk "$work/c.img,serial=ROOT"
 check 'list: names, states and sockets' 0 "web " "owned " "$work/web.sock " "$work/a.img" "two " \
 	"ROOT " "attached " "$work/c.img" -- "$cli" list
 let_go
 check 'list: a disk whose owner has ended is none' 0 '!ROOT' -- "$cli" list
+# What it is, and not what its path has become.
+mv "$work/b.img" "$work/moved.img"
+check 'list: a disk that was renamed' 0 "$work/two.socket " "$work/moved.img" -- "$cli" list
+truncate -s 16M "$work/b.img"
+check 'list: a disk whose path another file has' 0 "$work/two.socket " "$work/moved.img" -- "$cli" list
+check 'show: by that path' 1 'there is no disk' -- "$cli" show "$work/b.img"
+rm "$work/moved.img"
+check 'list: a disk that was removed' 0 "$work/two.socket " '(deleted)' -- "$cli" list
+kill "$served"
+wait "$served" || true
+serve
+twice() { "$cli" serve --disk "$work/c.img,socket=$work/x.sock" "$@"; }
+check 'serve: a socket twice' 2 'x.sock is given twice' -- twice --control "$work/x.sock"
+check 'serve: no directory' 1 'there is no directory' "mkdir -p $work/none" -- \
+	twice --control "$work/none/c"
+check 'serve: a disk that another serves' 1 "it is vpin1 of vhost-pin[$served]: vhost-pin show vpin1" -- \
+	"$cli" serve --disk "$work/b.img,socket=$work/x.sock"
 io 'write 0 1M' 'read 0 512k' 'read 0 64k' > /dev/null
 counted()
 {

@@ -84,6 +84,24 @@ def window():
     assert max(map(len, lines)) <= 40 and len(lines) <= 6, lines
     os.write(top.fd, b"q")
     top.end()
+    # What troubleshooting looks at is there on the smallest that is usual.
+    for columns, there, not_there in ((80, ("99%", "DEPTH", "CPU%", "ERR/S"), ("READ/S", "WRITE/S")),
+                                      (120, ("READ/S", "WRITE/S", "50%", "ERR/S", "qemu-kvm"), ())):
+        top = Terminal("-d", "60")
+        top.see(SHOWN)
+        top.resize(24, columns)
+        seen = SEQUENCE.sub("", top.see(SHOWN))
+        lines = seen.split("\r\n")
+        assert max(map(len, lines)) <= columns, lines
+        for text in there:
+            assert text in seen, (text, lines)
+        for text in not_there:
+            assert text not in seen, (text, lines)
+        help_lines = SEQUENCE.sub("", top.key("h", SHOWN))
+        assert "no longer; '-' if it is not taken (key l)" in help_lines, help_lines
+        assert "READ/S and 50% are left out." in help_lines and "Any key goes back" in help_lines, help_lines
+        os.write(top.fd, b"xq")
+        assert top.end() == 0
 
 
 def signals():

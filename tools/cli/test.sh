@@ -113,6 +113,18 @@ check 'serve: more workers than the queues that one wants' 2 'queues (2)' -- \
 printf 'disk=%s,ro\r\n' "$disk" > "$work/dos.conf"
 check 'serve: a file whose lines end as those of DOS' 1 "there is no $none" -- \
 	serve --node "$none" --config "$work/dos.conf"
+printf '# the first is there\ndisk=%s,ro\n\ndisk=%s/gone\n' "$disk" "$work" > "$work/vm.conf"
+check 'serve: the line of a disk that cannot be served' 1 \
+	"vhost-pin: vm.conf, line 2: cannot attach $disk" -- \
+	serve --node /dev/null --config "$work/vm.conf"
+sed -i 2d "$work/vm.conf"
+check 'serve: the line of a disk that is not there' 1 \
+	"vhost-pin: vm.conf, line 3: there is no $work/gone" -- \
+	serve --node /dev/null --config "$work/vm.conf"
+check 'serve: what is wrong with the host is not of a line' 1 "vhost-pin: there is no $none" -- \
+	serve --node "$none" --config "$work/vm.conf"
+check 'a serial number of 20 bytes has less characters of others' 2 'longer than 20 bytes' -- \
+	serve --disk "$disk,serial=größe-straße-naïve,socket=$work/s"
 check 'serve: no node, and no socket is left' 1 "there is no $none" -- \
 	serve --node "$none" --disk "$disk,socket=$work/s"
 result "$([ -e "$work/s" ] && echo 'not ok' || echo ok)" 'serve: what fails leaves no socket'
@@ -120,6 +132,10 @@ check 'run: sockets are for serve' 2 "sockets are for 'vhost-pin serve'" -- \
 	run --disk "$disk,socket=/s" -- qemu-good
 check 'exec: sockets are for serve' 2 "sockets are for 'vhost-pin serve'" -- \
 	exec --disk "$disk,socket=/s" -- true
+while read -r command; do
+	result "$("$cli" "$command" --help | LC_ALL=C.UTF-8 awk 'length > 85 { exit 1 }' && echo ok || echo 'not ok')" \
+		"$command: no line of the help is wider than others"
+done < <("$cli" help --words commands; echo --help)
 check 'resize help' 0 '[--control PATH] NAME' -- resize --help
 check 'resize: which disk' 2 'which disk' -- resize --control /c
 check 'resize: one disk' 2 'which disk' -- resize --control /c /s /t
@@ -309,7 +325,7 @@ if unshare -r chroot "$inside" /vhost-pin --version > /dev/null 2>&1; then
 			exec --disk /disk.img -- true
 	}
 	missing 'the module is not installed' "not installed for the running kernel, $release" \
-		'apt install vhost-pin-dkms' 'make install && dkms install vhost-pin/'
+		'apt install ./vhost-pin-dkms_*.deb' 'make install && dkms install vhost-pin/'
 	mkdir -p "$inside/usr/src/vhost-pin-0.1.0"
 	missing 'the headers of the kernel are missing' \
 		'whose headers are not installed' "apt install linux-headers-$release"
@@ -417,7 +433,7 @@ if [ "$(id -u)" = 0 ] && command -v setpriv > /dev/null; then
 	chmod +x "$work/bin/as-nobody"
 	cli=$work/bin/as-nobody
 
-	check 'no permission on the node' 1 "you may not open $work/node" setfacl -- \
+	check 'no permission on the node' 1 "you may not open $work/node" "chgrp kvm $work/node && chmod 660 $work/node && usermod -aG kvm" -- \
 		run --node "$work/node" --disk "$disk" -- qemu-good
 	chgrp 1 "$work/node"
 	chmod 660 "$work/node"

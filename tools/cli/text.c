@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "text.h"
@@ -28,21 +30,34 @@ size_t text_character(const char *text)
 	return length;
 }
 
-/* ECMA-48's, of one byte or of two: U+0080 to U+009F. */
-static int is_control(const char *text, size_t length)
+/* ECMA-48's, of one byte or of two, and Unicode's that turn the direction of a line. */
+bool text_is_control(const char *text, size_t length)
 {
-	return length == 1 ? iscntrl((unsigned char)*text) :
-	       length == 2 && (unsigned char)text[0] == 0xc2 && (unsigned char)text[1] < 0xa0;
+	const unsigned char *bytes = (const unsigned char *)text;
+
+	switch (length) {
+	case 1:
+		return iscntrl(*bytes);
+	case 2:
+		return bytes[0] == 0xc2 && bytes[1] < 0xa0;	/* U+0080 to U+009F */
+	case 3:
+		if (bytes[0] != 0xe2)
+			return false;
+		/* U+2028 to U+202E, U+2066 to U+2069 */
+		return (bytes[1] == 0x80 && bytes[2] >= 0xa8 && bytes[2] <= 0xae) ||
+		       (bytes[1] == 0x81 && bytes[2] >= 0xa6 && bytes[2] <= 0xa9);
+	}
+	return false;
 }
 
-char *text_clean(char *text)
+static char *clean(char *text, bool lines)
 {
 	char *from = text, *to = text;
 
 	while (*from) {
 		size_t length = text_character(from);
 
-		if (!length || is_control(from, length)) {
+		if (!length || (text_is_control(from, length) && !(lines && *from == '\n'))) {
 			*to++ = '?';
 			from += length ? length : 1;
 			continue;
@@ -50,6 +65,52 @@ char *text_clean(char *text)
 		memmove(to, from, length);
 		to += length;
 		from += length;
+	}
+	*to = '\0';
+	return text;
+}
+
+char *text_clean(char *text)
+{
+	return clean(text, false);
+}
+
+char *text_clean_lines(char *text)
+{
+	return clean(text, true);
+}
+
+char *text_escape(const char *text)
+{
+	char *escaped = malloc(4 * strlen(text) + 1), *to = escaped;
+
+	if (!escaped)
+		return NULL;
+	for (; *text; text++) {
+		unsigned char byte = *text;
+
+		if (byte < ' ' || byte == '\\')
+			to += sprintf(to, "\\%03o", byte);
+		else
+			*to++ = byte;
+	}
+	*to = '\0';
+	return escaped;
+}
+
+char *text_unescape(char *text)
+{
+	char *from = text, *to = text;
+
+	while (*from) {
+		unsigned int code;
+
+		if (sscanf(from, "\\%3o", &code) == 1 && strspn(from + 1, "01234567") >= 3) {
+			*to++ = code;
+			from += 4;
+		} else {
+			*to++ = *from++;
+		}
 	}
 	*to = '\0';
 	return text;

@@ -6,6 +6,7 @@
 #ifndef VPIN_CLI_TEXT_H
 #define VPIN_CLI_TEXT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* U+FFFD, for bytes that are no UTF-8. */
@@ -16,6 +17,21 @@ size_t text_character(const char *text);
 
 /* @text itself, where what a terminal would not show as it is has become '?'. */
 char *text_clean(char *text);
+
+/* The same, but for line ends. */
+char *text_clean_lines(char *text);
+
+/* Whether the character of @length bytes is one that a terminal may obey, or hides. */
+bool text_is_control(const char *text, size_t length);
+
+/*
+ * As the module writes a path, so that it is one word of one line: what is below a
+ * blank, and a backslash, as its octal digits, "\\012".  To be freed; NULL without memory.
+ */
+char *text_escape(const char *text);
+
+/* @text itself, with those digits the bytes again. */
+char *text_unescape(char *text);
 
 /* Characters of @text, and bytes of its first @characters. */
 size_t text_width(const char *text);

@@ -66,11 +66,13 @@ static const struct opt options[] = {
 "Columns, all of the time since the screenful before:\n" \
 "  REQ/S, READ/S, WRITE/S   requests a second: all, and two of their types\n" \
 "  RB/S, WB/S               bytes a second read and written\n" \
-"  50%, 99%                 half of the requests, and all but one in a hundred, took\n" \
-"                           no longer; '-' if latencies are not taken (key l)\n" \
+"  50%, 99%                 half of the requests, and all but one in a hundred,\n" \
+"                           took no longer; '-' if it is not taken (key l)\n" \
 "  DEPTH                    requests that are in flight now\n" \
 "  CPU%                     time of the disk's threads; 100 is one processor\n" \
-"  ERR/S                    requests a second that failed\n"
+"  ERR/S                    requests a second that failed\n" \
+"K, M and G are thousands, of bytes 1024.\n" \
+"Where there is no room for all, WRITE/S, READ/S and 50% are left out.\n"
 
 static double parse_delay(const char *text)
 {
@@ -206,7 +208,7 @@ static int compare(const void *a, const void *b, void *arg)
 		difference = sort_value(other, view->sort) - sort_value(one, view->sort);
 	order = difference > 0 ? 1 : difference < 0 ? -1 : 0;
 	if (!order)
-		order = strcmp(one->disk->name, other->disk->name);
+		order = strverscmp(one->disk->name, other->disk->name);
 	return view->reverse ? -order : order;
 }
 
@@ -264,14 +266,14 @@ static void print_head(FILE *out, const struct view *view, const struct host *ho
 }
 
 static void print_disks(FILE *out, struct view *view, const struct host *host,
-			const struct rates *rates, unsigned int rows)
+			const struct rates *rates, unsigned int rows, unsigned int width)
 {
 	static const struct column columns[] = {
-		{ "NAME", false, 12 }, { "STATE", false, 9 }, { "REQ/S", true, 5 },
-		{ "READ/S", true, 6 }, { "WRITE/S", true, 7 }, { "RB/S", true, 5 },
-		{ "WB/S", true, 5 }, { "50%", true, 5 }, { "99%", true, 5 },
-		{ "DEPTH", true, 5 }, { "CPU%", true, 5 }, { "ERR/S", true, 5 },
-		{ "VM", false, 0 },
+		{ "NAME", false, 12, 0 }, { "STATE", false, 9, 0 }, { "REQ/S", true, 5, 0 },
+		{ "READ/S", true, 6, 2 }, { "WRITE/S", true, 7, 1 }, { "RB/S", true, 5, 0 },
+		{ "WB/S", true, 5, 0 }, { "50%", true, 5, 3 }, { "99%", true, 5, 0 },
+		{ "DEPTH", true, 5, 0 }, { "CPU%", true, 5, 0 }, { "ERR/S", true, 5, 0 },
+		{ "VM", false, 0, 0 },
 	};
 	struct table table;
 	unsigned int i, num = 0;
@@ -285,6 +287,7 @@ static void print_disks(FILE *out, struct view *view, const struct host *host,
 	}
 	if (view->first >= num)
 		view->first = num ? num - 1 : 0;
+	table.room = width;
 	table_print(&table, out, view->first, rows);
 	table_fini(&table);
 }
@@ -297,7 +300,7 @@ static void show(struct view *view, const struct host *host, const struct host *
 		 double seconds)
 {
 	struct rates *rates = calloc(host->num + 1, sizeof(*rates));
-	unsigned int rows = UINT_MAX, width, i;
+	unsigned int rows = UINT_MAX, width = 0, i;
 	char *text;
 	size_t size;
 	FILE *out = open_memstream(&text, &size);
@@ -315,7 +318,7 @@ static void show(struct view *view, const struct host *host, const struct host *
 		fputs(KEYS_HELP "\nAny key goes back.\n", out);
 	} else {
 		print_head(out, view, host, rates);
-		print_disks(out, view, host, rates, rows);
+		print_disks(out, view, host, rates, rows, width);
 	}
 	fclose(out);
 	if (view->batch)
@@ -475,8 +478,10 @@ static int top_main(const struct command *command, int argc, char *argv[])
 		    "  All of one disk: vhost-pin show NAME");
 	host_read(&before);
 	began = now();
-	if (!view.batch)
+	if (!view.batch) {
 		terminal_begin();
+		strcpy(view.message, "h shows the keys, q ends it");
+	}
 	sleep_for(view.batch ? view.delay : DELAY_FIRST);
 	for (frame = 1;; frame++) {
 		host_read(&host);

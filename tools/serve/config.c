@@ -52,13 +52,13 @@ static char *config_socket(const char *name, unsigned int number)
 	return socket;
 }
 
-void config_read(const char *path, void (*add)(const char *text, char *socket))
+void config_read(const char *path,
+		 void (*add)(const char *text, const char *where, char *socket))
 {
-	char *name = config_name(path), *line = NULL;
+	char *name = config_name(path), *line = NULL, *where;
 	unsigned int number = 0, disks = 0;
 	FILE *file = fopen(path, "re");
 	size_t size = 0;
-	char where[64];
 
 	if (!file)
 		die(EXIT_USAGE, "cannot read %s: %s", path, strerror(errno));
@@ -68,11 +68,12 @@ void config_read(const char *path, void (*add)(const char *text, char *socket))
 		number++;
 		if (!*text || *text == '#')
 			continue;
-		snprintf(where, sizeof(where), "%s" SUFFIX ", line %u: ", name, number);
+		if (asprintf(&where, "%s" SUFFIX ", line %u: ", name, number) < 0)
+			die(EXIT_FAILURE, "out of memory");
 		say_where(where);
 		if (strncmp(text, DISK, strlen(DISK)))
 			die(EXIT_USAGE, "'%s' is not 'disk=PATH[,OPTION...]'", text);
-		add(text + strlen(DISK), config_socket(name, ++disks));
+		add(text + strlen(DISK), where, config_socket(name, ++disks));
 	}
 	say_where("");
 	if (ferror(file))

@@ -11,10 +11,11 @@
 
 /*
  * Reads the file NAME.conf at @path and calls @add for each of its disks, with what
- * --disk takes and the path of the socket: CONFIG_RUN/NAME.sock for the first disk,
- * NAME.2.sock for the second and so on.  Both are the callee's.  Exits with a
- * message if something is wrong.
+ * --disk takes, its line for say_where(), and the path of the socket:
+ * CONFIG_RUN/NAME.sock for the first disk, NAME.2.sock for the second and so on.
+ * Both are the callee's.  Exits with a message if something is wrong.
  */
-void config_read(const char *path, void (*add)(const char *text, char *socket));
+void config_read(const char *path,
+		 void (*add)(const char *text, const char *where, char *socket));
 
 #endif

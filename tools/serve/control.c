@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "../cli/say.h"
+#include "../cli/text.h"
 #include "control.h"
 #include "serve.h"
 #include "server.h"
@@ -20,24 +21,29 @@
 static void list_one(void *arg, const struct server *server)
 {
 	const struct disk *disk = &server->disk;
-	char *path = realpath(disk->path, NULL), *socket = listener_path(&server->listener);
+	char *real = realpath(disk->path, NULL), *bound = listener_path(&server->listener);
+	char *path = text_escape(real ?: disk->path), *socket = text_escape(bound);
 
-	fprintf(arg, "%d\t%s\t%s\n", server_front_end(server), socket,
-		path ?: disk->path);
+	fprintf(arg, "%d\t%s\t%s", server_front_end(server), socket ?: "", path ?: "");
+	if (*server->name)
+		fprintf(arg, "\t%s", server->name);
+	fputc('\n', arg);
+	free(real);
+	free(bound);
 	free(path);
 	free(socket);
 }
 
-static void list(FILE *answer, const char *argument)
+static void list(FILE *answer, char *argument)
 {
 	(void)argument;
 	fputs("ok\n", answer);
 	serve_each(list_one, answer);
 }
 
-static void resize(FILE *answer, const char *socket)
+static void resize(FILE *answer, char *socket)
 {
-	struct server *server = serve_find(socket);
+	struct server *server = serve_find(text_unescape(socket));
 	struct reason why;
 	uint64_t size;
 
@@ -52,7 +58,7 @@ static void resize(FILE *answer, const char *socket)
 static const struct {
 	const char *name;
 	bool takes_argument;
-	void (*act)(FILE *answer, const char *argument);
+	void (*act)(FILE *answer, char *argument);
 } verbs[] = {
 	{ "list", false, list },
 	{ "resize", true, resize },

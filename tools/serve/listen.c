@@ -138,6 +138,9 @@ static noreturn void die_live(const char *path, pid_t pid)
 	char name[64] = "", comm[64];
 	FILE *file;
 
+	if (pid == getpid())
+		die(EXIT_USAGE, "%s is given twice\n"
+		    "  Each disk has a socket of its own, and so has --control.", path);
 	snprintf(comm, sizeof(comm), "/proc/%d/comm", pid);
 	file = pid > 0 ? fopen(comm, "re") : NULL;
 	if (file && fgets(name, sizeof(name), file))
@@ -165,6 +168,21 @@ static void clear_path(const char *path, const struct sockaddr_un *address)
 		    path, strerror(errno));
 }
 
+static noreturn void die_unbound(const char *path)
+{
+	int length = strrchr(path, '/') ? strrchr(path, '/') - path : 0;
+	const char *directory = length ? path : *path == '/' ? "/" : ".";
+
+	length = length ?: 1;
+	if (errno == ENOENT)
+		die(EXIT_FAILURE, "cannot listen at %s: there is no directory %.*s\n"
+		    "  To make it: mkdir -p %.*s", path, length, directory, length, directory);
+	if (errno == EACCES)
+		die(EXIT_FAILURE, "cannot listen at %s: you may make nothing in %.*s\n"
+		    "  Take a directory of yours, such as $XDG_RUNTIME_DIR.", path, length, directory);
+	die(EXIT_FAILURE, "cannot listen at %s: %s", path, strerror(errno));
+}
+
 static void make(struct listener *listener)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
@@ -183,7 +201,7 @@ static void make(struct listener *listener)
 		ret = bind(listener->fd, (struct sockaddr *)&address, sizeof(address));
 	}
 	if (ret || stat(path, &st) || listen(listener->fd, BACKLOG))
-		die(EXIT_FAILURE, "cannot listen at %s: %s", path, strerror(errno));
+		die_unbound(path);
 	listener->made = true;
 	listener->dev = st.st_dev;
 	listener->inode = st.st_ino;

@@ -8,12 +8,13 @@
 #include "../cli/ask.h"
 #include "../cli/host.h"
 #include "../cli/say.h"
+#include "../cli/text.h"
 #include "resize.h"
 
 static const struct opt options[] = {
 	{ "control", 'c', false, "PATH",
-	  "NAME is the socket of a disk whose server listens at PATH: for those\n"
-	  "who may not see the process of the server" },
+	  "NAME is the socket of a disk whose server listens at PATH:\n"
+	  "for those who may not see the process of the server" },
 	{ }
 };
 
@@ -47,7 +48,7 @@ static char *find(const char *name, const char **control)
 		    "  A disk can be resized that is served by 'vhost-pin serve --control PATH', by who\n"
 		    "  may connect to PATH (root may).  A disk of 'vhost-pin run' has its new size when\n"
 		    "  the guest is started anew.", name, disk->vm_name);
-	socket = strdup(disk->socket);
+	socket = text_escape(disk->socket);
 	*control = strdup(disk->control);
 	free(found);
 	host_free(&host);
@@ -61,6 +62,9 @@ static noreturn void die_unanswered(const char *control, const char *error)
 		die(EXIT_FAILURE, "%s", error);
 	case ENAMETOOLONG:
 		die(EXIT_USAGE, "the path of a socket may have 107 characters: %s", control);
+	case EACCES:
+		die(EXIT_FAILURE, "you may not connect to %s\n"
+		    "  Whoever may write to it can, and root.", control);
 	case EPIPE:
 	case EAGAIN:
 		die(EXIT_FAILURE, "the server at %s does not answer", control);
@@ -80,14 +84,15 @@ static int resize_main(const struct command *command, int argc, char *argv[])
 	if (argc - next != 1)
 		die(EXIT_USAGE, "resize: which disk?  Give its NAME: 'vhost-pin list' has them.");
 	name = argv[next];
-	socket = control ? strdup(name) : find(name, &control);
-	if (asprintf(&request, "resize %s", socket) < 0)
+	socket = control ? text_escape(name) : find(name, &control);
+	if (!socket || asprintf(&request, "resize %s", socket) < 0)
 		die(EXIT_FAILURE, "out of memory");
 	/* It takes as long as the disk does. */
 	size = ask(control, request, 0, error, sizeof(error));
 	if (!size)
 		die_unanswered(control, error);
-	fputs(size, stdout);
+	size[strcspn(size, "\n")] = '\0';
+	puts(text_clean(size));
 	free(size);
 	return EXIT_SUCCESS;
 }

@@ -53,10 +53,11 @@ static void add_argument(const char *text)
 }
 
 /* The socket's unit must know where it is, and does not read the file. */
-static void add_line(const char *text, char *socket)
+static void add_line(const char *text, const char *where, char *socket)
 {
 	struct disk *disk = add_disk(text);
 
+	disk->where = where;
 	if (disk->socket)
 		die(EXIT_USAGE, "the disk is served at %s: leave out 'socket=%s'",
 		    socket, disk->socket);
@@ -186,6 +187,7 @@ static int serve_main(const struct command *command, int argc, char *argv[])
 	atexit(unlink_all);
 	for (i = 0; i < num_servers; i++)
 		server_open(&servers[i], node);
+	say_where("");
 	if (control.name)
 		listener_open(&control, control.name);
 	listener_check_inherited();
@@ -207,7 +209,8 @@ static int serve_main(const struct command *command, int argc, char *argv[])
 
 const struct command serve_command = {
 	.name = "serve",
-	.usage = "--disk PATH[,OPTION...],socket=SOCKET... | --config FILE [--control PATH]",
+	.usage = "--disk PATH[,OPTION...],socket=SOCKET... [--control PATH]\n"
+		 "--config FILE [--control PATH]",
 	.summary =
 "attaches disks and offers them by vhost-user to VMMs that run already, or\n"
 "are to be migrated",
@@ -218,15 +221,15 @@ const struct command serve_command = {
 	.options = options,
 	.takes_disks = true,
 	.more =
-"A disk has 64 queues here unless 'queues' says less: VMMs ask for one a virtual CPU.\n"
+"A disk has 64 queues here unless 'queues' says less: VMMs ask for one a CPU.\n"
 "\n"
 "SOCKET is the path of a UNIX socket, which is made, or the name or path of one\n"
 "that is inherited by LISTEN_FDS.  Who may connect has the disk: see to the\n"
 "permissions of its directory.\n"
 "\n"
-"The guest's memory must be shared: memfd, tmpfs or hugetlbfs.  All of it is pinned\n"
-"and counts against RLIMIT_MEMLOCK of this process, once for each disk, unless\n"
-"that has CAP_IPC_LOCK.\n"
+"The guest's memory must be shared: memfd, tmpfs or hugetlbfs.  It is pinned as it\n"
+"is used; all of it counts against RLIMIT_MEMLOCK of this process, once for each\n"
+"disk, unless that has CAP_IPC_LOCK.\n"
 "\n"
 "SIGTERM ends it, when the requests have ended that are under way.\n"
 "\n"

@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -13,6 +14,7 @@
 
 #include <linux/virtio_blk.h>
 
+#include "../cli/root.h"
 #include "server.h"
 
 #define SECTOR	512
@@ -37,6 +39,17 @@ static int move_up(int fd)
 	return high;
 }
 
+/* What the module calls the device: since a path may get another file. */
+static void set_name(struct server *server)
+{
+	char *text = root_read("/proc/self/fdinfo/%d", server->disk.fd);
+	const char *line = text ? strstr(text, "vhost-pin:") : NULL;
+
+	if (line)
+		sscanf(line, "vhost-pin: %15s", server->name);
+	free(text);
+}
+
 void server_open(struct server *server, const char *node)
 {
 	struct disk *disk = &server->disk;
@@ -44,6 +57,7 @@ void server_open(struct server *server, const char *node)
 
 	disk_attach(disk, node);
 	disk->fd = move_up(disk->fd);
+	set_name(server);
 	ret = device_init(&server->device, disk->fd);
 	if (ret)
 		die(EXIT_FAILURE, "cannot serve %s: %s%s", disk->path, strerror(-ret),

@@ -15,6 +15,7 @@
 struct server {
 	struct disk disk;
 	struct device device;
+	char name[16];			/* vpinN; empty: the module does not say */
 	struct listener listener;
 	struct report report;
 	struct session session;

@@ -558,6 +558,45 @@ TEST(sysfs_paths)
 	rmdir("/tmp/sysfs");
 }
 
+/* Who has a device's file open can see which it is. */
+TEST_F(sysfs, is_told_by_its_open_file)
+{
+	char path[64], said[256], *line;
+	int blank;
+
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", self->rig.dev.fd);
+	ASSERT_EQ(0, shown(path, said, sizeof(said)));
+	line = strstr(said, "vhost-pin:\t");
+	ASSERT_NE(NULL, line);
+	EXPECT_STREQ(strrchr(self->path, '/') + 1, line + strlen("vhost-pin:\t"));
+
+	blank = open("/dev/vhost-pin", O_RDWR | O_CLOEXEC);
+	ASSERT_LE(0, blank);
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", blank);
+	ASSERT_EQ(0, shown(path, said, sizeof(said)));
+	EXPECT_EQ(NULL, strstr(said, "vhost-pin:"));
+	close(blank);
+}
+
+/* Characters of more than one byte among them, and what a terminal would obey. */
+TEST(sysfs_serial_is_printable)
+{
+	const struct dev_options options = { .serial = "gr\xc3\xb6\xc3\x9f" "e\\1\n\x1b[" };
+	char path[128], file[160], said[128];
+	int backend = open("/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	struct dev dev;
+
+	ASSERT_LE(0, backend);
+	ASSERT_EQ(0, ftruncate(backend, MIB));
+	ASSERT_EQ(0, dev_open(&dev, backend, &options));
+	ASSERT_EQ(0, shown_find(getpid(), path, sizeof(path)));
+	snprintf(file, sizeof(file), "%s/serial", path);
+	EXPECT_EQ(0, shown(file, said, sizeof(said)));
+	EXPECT_STREQ("gr\\303\\266\\303\\237e\\1341\\012\\033[", said);
+	dev_close(&dev);
+	close(backend);
+}
+
 /* Times are taken when somebody wants to know, and each request then has one. */
 TEST_F(sysfs, times_requests)
 {
