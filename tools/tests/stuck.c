@@ -122,8 +122,10 @@ static void *serve(void *unused)
 			.attr = { .ino = 1, .mode = S_IFREG | 0666, .nlink = 1, .size = SIZE,
 				  .blksize = 4096 },
 		};
-		/* Nor may who closes it have to wait. */
-		const struct fuse_open_out open = { .fh = 1, .open_flags = FOPEN_NOFLUSH };
+		/* Nor may who closes it, or opens it again, have to wait. */
+		const struct fuse_open_out open = {
+			.fh = 1, .open_flags = FOPEN_NOFLUSH | FOPEN_KEEP_CACHE,
+		};
 
 		if (in->opcode == FUSE_INIT)
 			answer(in->unique, &init, sizeof(init));
