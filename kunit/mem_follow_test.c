@@ -10,6 +10,7 @@
 #include <linux/kthread.h>
 #include <linux/mm.h>
 #include <linux/uaccess.h>
+#include <vpin/compat.h>
 #include "owner.h"
 
 #define RW	(PROT_READ | PROT_WRITE)
@@ -525,6 +526,20 @@ static void memory_comes_at_once(struct kunit *test)
 	fput(file);
 }
 
+/* Whether the owner has a page at @addr, without being given one. */
+static bool is_mapped(struct owner *owner, unsigned long addr)
+{
+	struct page *page;
+	bool ret;
+
+	mmap_read_lock(owner->mm);
+	ret = vpin_get_mapped_pages(owner->mm, addr, 1, &page) == 1;
+	mmap_read_unlock(owner->mm);
+	if (ret)
+		put_page(page);
+	return ret;
+}
+
 /* What is absent is found, and brought; and nobody holds it for that. */
 static void a_place_is_brought(struct kunit *test)
 {
@@ -554,7 +569,10 @@ static void a_place_is_brought(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, place.uaddr, addr + 3 * SZ_4K);
 	KUNIT_EXPECT_EQ(test, place.nr, 2UL);
 	KUNIT_EXPECT_TRUE(test, place.writable);
+	KUNIT_EXPECT_FALSE(test, is_mapped(owner, addr + 3 * SZ_4K));
 	KUNIT_EXPECT_EQ(test, vpin_place_bring(&place), 0);
+	KUNIT_EXPECT_TRUE(test, is_mapped(owner, addr + 3 * SZ_4K));
+	KUNIT_EXPECT_TRUE(test, is_mapped(owner, addr + 4 * SZ_4K));
 	KUNIT_EXPECT_EQ(test, vpin_pin_nr_pinned(snap->ranges[0].pin), PAGES - 2);
 	KUNIT_EXPECT_EQ(test, word_at_once(owner, GPA + 3 * SZ_4K), 0LL);
 

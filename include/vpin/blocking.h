@@ -18,8 +18,12 @@ struct file;
 struct task_struct;
 struct vpin_blocking;
 
-/* Most threads that a device can have blocked at the same time. */
+/*
+ * Most threads that a device can have blocked at the same time: for its backend, and,
+ * so that neither waits for the other, for its owner's memory.
+ */
 #define VPIN_BLOCKING_THREADS	16
+#define VPIN_SUMMON_THREADS	64
 
 /**
  * struct vpin_blocking_item - something to do that may block
@@ -31,7 +35,8 @@ struct vpin_blocking_item {
 	void (*fn)(struct vpin_blocking_item *item);
 };
 
-struct vpin_blocking *vpin_blocking_create(const struct cred *cred);
+struct vpin_blocking *vpin_blocking_create(const struct cred *cred,
+					   unsigned int nr_threads);
 bool vpin_blocking_destroy(struct vpin_blocking *blocking, struct file *file,
 			   unsigned long until);
 void vpin_blocking_bind(struct vpin_blocking *blocking,

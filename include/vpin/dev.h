@@ -147,6 +147,7 @@ struct vpin_follow {
  * @vqs: the queues
  * @backend: what serves it
  * @blocking: where its work is done that blocks
+ * @summons: where pages of its owner's are waited for
  * @debugfs: its directory
  * @sysfs: what it is in sysfs
  * @sysfs_vqs: its queues there
@@ -188,6 +189,7 @@ struct vpin_dev {
 	struct vpin_vq *vqs;
 	struct file *backend;
 	struct vpin_blocking *blocking;
+	struct vpin_blocking *summons;
 	struct dentry *debugfs;
 	struct device *sysfs;
 	struct kobject *sysfs_vqs;

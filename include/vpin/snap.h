@@ -293,7 +293,7 @@ void *vpin_snap_translate(const struct vpin_snap *snap, struct vpin_hint *hint,
  *
  * A page that its owner took out of his address space is pinned anew, as it is
  * there now, which may sleep: as long as a page fault of his, unless the reader is
- * in a hurry.
+ * in a hurry, as one is who remembers nothing.
  *
  * Return: a kernel address that stays valid as long as @snap is held, or NULL
  * if @gpa is not mapped with @perm, or its owner has nothing there.

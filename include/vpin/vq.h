@@ -297,7 +297,7 @@ struct vpin_view *vpin_view_create(struct vpin_vq *vq, struct vpin_snap *snap);
 void vpin_view_put(struct vpin_view *view);
 struct vpin_summon *vpin_summon_create(struct vpin_vq *vq);
 void vpin_summon_end(struct vpin_summon *summon);
-bool vpin_summon_begin(struct vpin_summon *summon, const struct vpin_snap *snap,
+bool vpin_summon_begin(struct vpin_summon **summon, const struct vpin_snap *snap,
 		       u64 gpa, u64 len, u32 perm);
 void vpin_summon_done(struct vpin_summon *summon);
 void vpin_vq_note(struct vpin_vq *vq, u16 head);

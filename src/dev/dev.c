@@ -110,14 +110,19 @@ struct vpin_dev *vpin_dev_create(const struct vpin_dev_type *type,
 	dev->mem.ops = &vpin_dev_mem_ops;
 	dev->mem.lazy = args->flags & VPIN_ATTACH_LAZY;
 	dev->mem.watch->dev = dev->id;
-	dev->blocking = vpin_blocking_create(backend->f_cred);
+	dev->blocking = vpin_blocking_create(backend->f_cred,
+					     VPIN_BLOCKING_THREADS);
 	ret = PTR_ERR_OR_ZERO(dev->blocking);
 	if (ret)
 		goto err_mem;
+	dev->summons = vpin_blocking_create(backend->f_cred, VPIN_SUMMON_THREADS);
+	ret = PTR_ERR_OR_ZERO(dev->summons);
+	if (ret)
+		goto err_blocking;
 	dev->backend = get_file(backend);
 	ret = type->attach(dev, args, backend);
 	if (ret)
-		goto err_blocking;
+		goto err_backend;
 	ret = vpin_dev_sysfs_add(dev);
 	if (ret)
 		goto err_type;
@@ -126,9 +131,11 @@ struct vpin_dev *vpin_dev_create(const struct vpin_dev_type *type,
 
 err_type:
 	type->detach(dev);
-err_blocking:
+err_backend:
 	/* Not the last reference: the caller has his. */
 	fput(dev->backend);
+	vpin_blocking_destroy(dev->summons, NULL, jiffies + HZ);
+err_blocking:
 	vpin_blocking_destroy(dev->blocking, NULL, jiffies + HZ);
 err_mem:
 	vpin_mem_fini(&dev->mem);
@@ -184,6 +191,7 @@ static int vpin_dev_reset(struct vpin_dev *dev)
 void vpin_dev_free(struct vpin_dev *dev, unsigned long until)
 {
 	unsigned int i;
+	bool let_go;
 
 	/* 1. No one looks at it any more. */
 	vpin_dev_debugfs_del(dev);
@@ -203,7 +211,8 @@ void vpin_dev_free(struct vpin_dev *dev, unsigned long until)
 	vpin_dev_fini_owner(dev);
 	/* 5. The backend, the pins, the rest: in reverse order of creation. */
 	dev->type->detach(dev);
-	if (!vpin_blocking_destroy(dev->blocking, dev->backend, until))
+	let_go = vpin_blocking_destroy(dev->blocking, dev->backend, until);
+	if (!vpin_blocking_destroy(dev->summons, NULL, until) || !let_go)
 		pr_notice("vhost_pin: device %d: its backend, or its owner's memory, is let go of when it answers\n",
 			  dev->id);
 	vpin_dirty_destroy(dev->dirty);

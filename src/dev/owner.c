@@ -108,6 +108,7 @@ int vpin_dev_set_owner(struct vpin_dev *dev)
 	/* Whoever sees the owner sees that it is held. */
 	smp_store_release(&dev->owner, get_pid(task_tgid(current)));
 	vpin_blocking_bind(dev->blocking, current->group_leader);
+	vpin_blocking_bind(dev->summons, current->group_leader);
 	return vpin_mem_bind(&dev->mem);
 }
 

@@ -17,22 +17,29 @@
 /**
  * struct vpin_summon - what one queue waits for
  * @item: waits for it
- * @lock: guards all but the last two
- * @vq: the queue; NULL once it has stopped: then who has waited frees this
- * @busy: it is being waited for
+ * @lock: guards all else
+ * @vq: the queue; NULL if it waits for something else, or is gone: then who has
+ *	waited frees this
+ * @busy: it is to be waited for
+ * @begun: it is being waited for
+ * @wanted: the queue has asked for it, and not had all of its chain since
  * @failed: the last that was waited for was not to be had
- * @uaddr: where the last began; 0 if that is of no interest any more
- * @again: it was the last before, too; who waits has it
- * @place: where it is; who waits has it
+ * @again: it was the last before, too
+ * @first: where the last began
+ * @end: and ended
+ * @place: the same, for who waits and has yet to begin; else without a reference
  */
 struct vpin_summon {
 	struct vpin_blocking_item item;
 	spinlock_t lock;
 	struct vpin_vq *vq;
 	bool busy;
+	bool begun;
+	bool wanted;
 	bool failed;
-	unsigned long uaddr;
 	bool again;
+	unsigned long first;
+	unsigned long end;
 	struct vpin_place place;
 };
 
@@ -43,14 +50,23 @@ struct vpin_summon {
 static void vpin_summon_wait(struct vpin_blocking_item *item)
 {
 	struct vpin_summon *summon = container_of(item, struct vpin_summon, item);
+	struct vpin_place place;
 	struct vpin_vq *vq;
+	bool again;
 	int ret;
 
-	if (summon->again)
+	spin_lock(&summon->lock);
+	summon->begun = true;
+	place = summon->place;
+	summon->place.mm = NULL;
+	again = summon->again;
+	spin_unlock(&summon->lock);
+	if (again)
 		schedule_timeout_uninterruptible(VPIN_SUMMON_AGAIN);
-	ret = vpin_place_bring(&summon->place);
+	ret = vpin_place_bring(&place);
 	spin_lock(&summon->lock);
 	summon->failed = ret;
+	summon->begun = false;
 	summon->busy = false;
 	vq = summon->vq;
 	if (vq)
@@ -73,7 +89,7 @@ struct vpin_summon *vpin_summon_create(struct vpin_vq *vq)
 	return summon;
 }
 
-/* The queue has stopped, and waits for nothing. */
+/* The queue waits for nothing of it any more. */
 void vpin_summon_end(struct vpin_summon *summon)
 {
 	bool busy;
@@ -83,48 +99,76 @@ void vpin_summon_end(struct vpin_summon *summon)
 	spin_lock(&summon->lock);
 	busy = summon->busy;
 	summon->vq = NULL;
+	/* Who has yet to begin has nothing to wait for. */
+	summon->again = false;
+	summon->place.nr = 0;
 	spin_unlock(&summon->lock);
 	if (!busy)
 		kfree(summon);
 }
 
+/*
+ * The summon to have a page brought with: another one if this brings others.  These
+ * may never come, and be nobody's any more.  Without memory they are waited for.
+ */
+static struct vpin_summon *vpin_summon_for(struct vpin_summon **at,
+					   unsigned long uaddr)
+{
+	struct vpin_summon *summon = *at;
+	bool others;
+
+	spin_lock(&summon->lock);
+	others = summon->begun && (uaddr < summon->first || uaddr >= summon->end);
+	spin_unlock(&summon->lock);
+	if (!others)
+		return summon;
+	summon = vpin_summon_create(summon->vq);
+	if (!summon)
+		return *at;
+	vpin_summon_end(*at);
+	*at = summon;
+	return summon;
+}
+
 /**
  * vpin_summon_begin - has what is absent of guest memory brought
- * @summon: the queue's
+ * @at: the queue's summon; out: it may be another one
  * @snap: its address space
  * @gpa: first GPA of a stretch
  * @len: its bytes; the first of them that are absent are brought
  * @perm: VPIN_PERM_* that the access needs
  *
- * Return: whether the queue runs again when they, or what it waits for already,
- * were brought; else nothing is absent, it is not mapped, or it was just waited for
- * and was not to be had.
+ * Return: whether the queue runs again when they were brought; else nothing is
+ * absent, it is not mapped, or it was just waited for and was not to be had.
  */
-bool vpin_summon_begin(struct vpin_summon *summon, const struct vpin_snap *snap,
+bool vpin_summon_begin(struct vpin_summon **at, const struct vpin_snap *snap,
 		       u64 gpa, u64 len, u32 perm)
 {
+	struct vpin_summon *summon;
 	struct vpin_place place;
 	bool busy, again, failed;
 
 	if (!vpin_place_find(&place, snap, gpa, len, perm))
 		return false;
+	summon = vpin_summon_for(at, place.uaddr);
 	spin_lock(&summon->lock);
 	busy = summon->busy;
-	again = place.uaddr == summon->uaddr;
+	again = summon->wanted && place.uaddr == summon->first;
 	failed = !busy && again && summon->failed;
-	if (failed) {
-		summon->uaddr = 0;
-	} else if (!busy) {
+	summon->wanted = !failed;
+	if (!failed && !summon->begun) {
+		summon->again = again && !busy;
+		summon->first = place.uaddr;
+		summon->end = place.uaddr + (place.nr << PAGE_SHIFT);
+		/* What is not begun is for this now. */
+		swap(summon->place, place);
 		summon->busy = true;
-		summon->uaddr = place.uaddr;
-		summon->again = again;
-		summon->place = place;
 	}
 	spin_unlock(&summon->lock);
-	if (busy || failed)
+	if (place.mm)
 		mmdrop(place.mm);
-	else
-		vpin_blocking_queue(summon->vq->dev->blocking, &summon->item);
+	if (!busy && !failed)
+		vpin_blocking_queue(summon->vq->dev->summons, &summon->item);
 	return !failed;
 }
 
@@ -132,7 +176,6 @@ bool vpin_summon_begin(struct vpin_summon *summon, const struct vpin_snap *snap,
 void vpin_summon_done(struct vpin_summon *summon)
 {
 	spin_lock(&summon->lock);
-	if (!summon->busy)
-		summon->uaddr = 0;
+	summon->wanted = false;
 	spin_unlock(&summon->lock);
 }

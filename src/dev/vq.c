@@ -71,11 +71,17 @@ static void vpin_vq_free(struct vpin_vq *vq)
 	vq->chain.bufs = NULL;
 	kvfree(vq->taken_at);
 	vq->taken_at = NULL;
-	vpin_summon_end(vq->chain_summon);
-	vq->chain_summon = NULL;
-	vpin_summon_end(vq->ring_summon);
-	vq->ring_summon = NULL;
 	vpin_vq_dirty_free(vq);
+}
+
+/* What a queue waited for before it stopped is wanted for the first time. */
+static bool vpin_vq_alloc_summon(struct vpin_vq *vq, struct vpin_summon **summon)
+{
+	if (*summon)
+		vpin_summon_done(*summon);
+	else
+		*summon = vpin_summon_create(vq);
+	return *summon;
 }
 
 /* Allocates what a running queue needs, but for the device type's. */
@@ -89,10 +95,9 @@ static int vpin_vq_alloc(struct vpin_vq *vq)
 					    GFP_KERNEL_ACCOUNT);
 	vq->taken_at = kvcalloc(vq->num, sizeof(*vq->taken_at),
 				GFP_KERNEL_ACCOUNT);
-	vq->chain_summon = vpin_summon_create(vq);
-	vq->ring_summon = vpin_summon_create(vq);
-	if (vq->chain.bufs && vq->untold && vq->taken_at && vq->chain_summon &&
-	    vq->ring_summon &&
+	if (vq->chain.bufs && vq->untold && vq->taken_at &&
+	    vpin_vq_alloc_summon(vq, &vq->chain_summon) &&
+	    vpin_vq_alloc_summon(vq, &vq->ring_summon) &&
 	    !(vq->dev->dirty && vpin_vq_dirty_alloc(vq)))
 		return 0;
 	vpin_vq_free(vq);
@@ -102,7 +107,7 @@ static int vpin_vq_alloc(struct vpin_vq *vq)
 /* Has the ring's first page brought that is absent. */
 static void vpin_vq_summon_ring(struct vpin_vq *vq, const struct vpin_snap *snap)
 {
-	struct vpin_summon *summon = vq->ring_summon;
+	struct vpin_summon **summon = &vq->ring_summon;
 
 	if (!vpin_summon_begin(summon, snap, vq->desc_addr,
 			       sizeof(struct vring_desc) * (u64)vq->num,

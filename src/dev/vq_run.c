@@ -129,7 +129,7 @@ static noinline int vpin_vq_walk_absent(struct vpin_vq *vq, u16 head,
 		return ret;
 	}
 	vq->behind = vpin_mem_is_going(&vq->dev->mem) ||
-		     vpin_summon_begin(vq->chain_summon, snap, missing.gpa,
+		     vpin_summon_begin(&vq->chain_summon, snap, missing.gpa,
 				       missing.len,
 				       missing.writable ? VPIN_PERM_WRITE :
 							  VPIN_PERM_READ);

@@ -19,12 +19,14 @@ void vpin_vq_init(struct vpin_vq *vq, struct vpin_dev *dev, u16 index)
 	vpin_work_init(&vq->work, vpin_vq_work);
 }
 
-/* Drops the eventfds of a stopped queue. */
+/* Drops the eventfds of a stopped queue, and what waits for pages. */
 void vpin_vq_fini(struct vpin_vq *vq)
 {
 	vpin_vq_set_kick(vq, NULL);
 	vpin_vq_set_call(vq, NULL);
 	vpin_vq_set_err(vq, NULL);
+	vpin_summon_end(vq->chain_summon);
+	vpin_summon_end(vq->ring_summon);
 }
 
 /* The ABI may not move a ring that is being served. */

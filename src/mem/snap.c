@@ -222,7 +222,7 @@ void *vpin_snap_translate(const struct vpin_snap *snap, struct vpin_hint *hint,
 	while (!(hit.addr = vpin_pin_around(range->pin, range->offset + offset,
 					    *len, &before, &hit.size))) {
 		if (!vpin_pin_fill(range->pin, range->offset + offset, *len,
-				   hint && hint->hurry))
+				   !hint || hint->hurry))
 			return NULL;
 	}
 	before = min(before, offset);

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A device's work that blocks, on a workqueue of its own: threads come as they
- * are needed, up to the limit, and no device waits for another's.
+ * A device's work that blocks, of one kind, on a workqueue of its own: threads come
+ * as they are needed, up to the limit, and no device waits for another's.
  */
+#include <linux/bitops.h>
 #include <linux/cgroup.h>
 #include <linux/completion.h>
 #include <linux/cred.h>
@@ -40,12 +41,13 @@ struct vpin_blocking_slot {
  * @task: whose cgroups pay; NULL before vpin_blocking_bind()
  * @cred: whose rights count
  * @wq: runs the slots
- * @slots: one for each thread
  * @file: the backend, to be let go of at the end
  * @put: the item that does so
  * @end: frees the rest
  * @gone: that is done
  * @refs: who does it, and who waits for that
+ * @nr: length of @slots
+ * @slots: one for each thread
  */
 struct vpin_blocking {
 	spinlock_t lock;
@@ -56,12 +58,13 @@ struct vpin_blocking {
 	struct task_struct *task;
 	const struct cred *cred;
 	struct workqueue_struct *wq;
-	struct vpin_blocking_slot slots[VPIN_BLOCKING_THREADS];
 	struct file *file;
 	struct vpin_blocking_item put;
 	struct work_struct end;
 	struct completion gone;
 	refcount_t refs;
+	unsigned int nr;
+	struct vpin_blocking_slot slots[] __counted_by(nr);
 };
 
 #ifdef CONFIG_BLK_CGROUP
@@ -186,8 +189,8 @@ void vpin_blocking_queue(struct vpin_blocking *blocking,
 	spin_lock_irqsave(&blocking->lock, flags);
 	*blocking->last = item;
 	blocking->last = &item->next;
-	slot = ffz(blocking->busy);
-	if (slot < VPIN_BLOCKING_THREADS) {
+	slot = find_first_zero_bit(&blocking->busy, blocking->nr);
+	if (slot < blocking->nr) {
 		blocking->busy |= BIT(slot);
 		queue_work(blocking->wq, &blocking->slots[slot].work);
 	}
@@ -239,22 +242,25 @@ static void vpin_blocking_end(struct work_struct *work)
 /**
  * vpin_blocking_create - a place for a device's work that blocks
  * @cred: with whose rights it is done
+ * @nr_threads: by how many at most, up to BITS_PER_LONG
  *
  * It freezes with the machine.
  *
  * Return: the place, or ERR_PTR(-ENOMEM).
  */
-struct vpin_blocking *vpin_blocking_create(const struct cred *cred)
+struct vpin_blocking *vpin_blocking_create(const struct cred *cred,
+					   unsigned int nr_threads)
 {
 	struct vpin_blocking *blocking;
 	unsigned int i;
 
-	blocking = kzalloc(sizeof(*blocking), GFP_KERNEL_ACCOUNT);
+	blocking = kzalloc(struct_size(blocking, slots, nr_threads),
+			   GFP_KERNEL_ACCOUNT);
 	if (!blocking)
 		return ERR_PTR(-ENOMEM);
+	blocking->nr = nr_threads;
 	blocking->wq = alloc_workqueue("vpin_blocking",
-				       WQ_UNBOUND | WQ_FREEZABLE,
-				       VPIN_BLOCKING_THREADS);
+				       WQ_UNBOUND | WQ_FREEZABLE, nr_threads);
 	if (!blocking->wq) {
 		kfree(blocking);
 		return ERR_PTR(-ENOMEM);
@@ -265,7 +271,7 @@ struct vpin_blocking *vpin_blocking_create(const struct cred *cred)
 	INIT_WORK(&blocking->end, vpin_blocking_end);
 	init_completion(&blocking->gone);
 	refcount_set(&blocking->refs, 2);
-	for (i = 0; i < VPIN_BLOCKING_THREADS; i++) {
+	for (i = 0; i < nr_threads; i++) {
 		INIT_WORK(&blocking->slots[i].work, vpin_blocking_run);
 		blocking->slots[i].blocking = blocking;
 	}

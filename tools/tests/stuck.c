@@ -29,6 +29,8 @@ static struct question asked[ASKED];
 static unsigned int nr_asked;
 static bool answers;
 static int answer_error;
+static uint64_t other_page = UINT64_MAX;
+static uint8_t other_data[PAGE];
 
 static void answer(uint64_t unique, const void *body, size_t length)
 {
@@ -57,7 +59,9 @@ static void answer_read(const struct question *question)
 	if (!answer_error)
 		out->len += question->read.size;
 	for (i = 0; i < out->len - sizeof(*out); i++)
-		buf[sizeof(*out) + i] = stuck_byte((first + i) / PAGE);
+		buf[sizeof(*out) + i] = (first + i) / PAGE == other_page ?
+					other_data[(first + i) % PAGE] :
+					stuck_byte((first + i) / PAGE);
 	write(fuse, buf, out->len);
 }
 
@@ -66,11 +70,17 @@ static void ask(uint64_t unique, const struct fuse_read_in *read)
 	const struct question question = { .unique = unique, .read = *read };
 
 	pthread_mutex_lock(&lock);
-	if (answers)
+	if (answers || read->offset / PAGE >= STUCK_COMES)
 		answer_read(&question);
 	else if (nr_asked < ASKED)
 		asked[nr_asked++] = question;
 	pthread_mutex_unlock(&lock);
+}
+
+void stuck_set(unsigned long page, const void *data, size_t size)
+{
+	other_page = page;
+	memcpy(other_data, data, size);
 }
 
 unsigned int stuck_asked(void)
@@ -112,8 +122,10 @@ static void *serve(void *unused)
 			.attr = { .ino = 1, .mode = S_IFREG | 0666, .nlink = 1, .size = SIZE,
 				  .blksize = 4096 },
 		};
-		/* Nor may who closes it have to wait. */
-		const struct fuse_open_out open = { .fh = 1, .open_flags = FOPEN_NOFLUSH };
+		/* Nor may who closes it, or opens it again, have to wait. */
+		const struct fuse_open_out open = {
+			.fh = 1, .open_flags = FOPEN_NOFLUSH | FOPEN_KEEP_CACHE,
+		};
 
 		if (in->opcode == FUSE_INIT)
 			answer(in->unique, &init, sizeof(init));

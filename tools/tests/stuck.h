@@ -3,6 +3,7 @@
 #ifndef VPIN_TESTS_STUCK_H
 #define VPIN_TESTS_STUCK_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 /*
@@ -10,6 +11,9 @@
  * this process, and a thread of it answers all but reads.  The descriptor or -errno.
  */
 int stuck_open(const char *path);
+
+/* Of its pages, those from here on come at once. */
+#define STUCK_COMES	8192UL
 
 /* How many reads of it wait for an answer. */
 unsigned int stuck_asked(void);
@@ -19,6 +23,9 @@ void stuck_answer(int error);
 
 /* What its data is, when it comes: so many of these make a page. */
 uint8_t stuck_byte(unsigned long page);
+
+/* Has other data in one page, and @size of it. */
+void stuck_set(unsigned long page, const void *data, size_t size);
 
 /* Whoever waits for its data waits no more. */
 void stuck_end(const char *path);

@@ -16,6 +16,7 @@
 
 #define PATH	"/tmp/stuck"
 #define FAR	(1ULL << 40)
+#define FARTHER	(1ULL << 41)
 #define PAGES	64UL
 #define SIZE	(PAGES * GUEST_PAGE)
 #define RW	(PROT_READ | PROT_WRITE)
@@ -43,13 +44,14 @@ struct vmm {
 	uint8_t *extra;		/* at FAR: what is in the file */
 };
 
-/* Maps the file in place of @memory; how it is read shall not matter. */
-static void put_file(uint8_t *memory, size_t size, bool ahead)
+/* Maps the file, from a page on, in place of @memory; how it is read shall not matter. */
+static void put_file(uint8_t *memory, size_t size, unsigned long page, bool ahead)
 {
 	int fd = open(PATH, O_RDWR);
 
 	MUST(fd >= 0);
-	MUST(mmap(memory, size, RW, MAP_PRIVATE | MAP_FIXED, fd, 0) != MAP_FAILED);
+	MUST(mmap(memory, size, RW, MAP_PRIVATE | MAP_FIXED, fd, page * GUEST_PAGE) !=
+	     MAP_FAILED);
 	MUST(ahead || !madvise(memory, size, MADV_RANDOM));
 	close(fd);
 }
@@ -65,14 +67,22 @@ static void vmm_run(struct vmm *vmm, int backend)
 	self->data = guest_alloc(&self->dev.guest, MIB, GUEST_PAGE);
 }
 
+/* Memory of the guest's that is in the file, from a page on. */
+static uint8_t *vmm_put(struct vmm *vmm, uint64_t iova, unsigned long page, bool ahead)
+{
+	FIXTURE_DATA(vmm) *self = &vmm->rig;
+	uint8_t *memory = mmap(NULL, SIZE, RW, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	MUST(memory != MAP_FAILED);
+	MUST(!MAP(iova, SIZE, memory, VHOST_ACCESS_RW));
+	put_file(memory, SIZE, page, ahead);
+	return memory;
+}
+
 /* Memory of the guest's that comes late. */
 static void vmm_put_far(struct vmm *vmm, bool ahead)
 {
-	FIXTURE_DATA(vmm) *self = &vmm->rig;
-
-	vmm->extra = mmap(NULL, SIZE, RW, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	MUST(!MAP(FAR, SIZE, vmm->extra, VHOST_ACCESS_RW));
-	put_file(vmm->extra, SIZE, ahead);
+	vmm->extra = vmm_put(vmm, FAR, 0, ahead);
 }
 
 /* Starts a request whose data is there, @offset bytes from FAR on. */
@@ -103,7 +113,7 @@ static void stuck_data(struct vmm *vmm, bool ahead)
 /* The first page of memory has a ring. */
 static void stuck_ring(struct vmm *vmm, bool ahead)
 {
-	put_file(vmm->rig.dev.guest.memory, GUEST_PAGE, ahead);
+	put_file(vmm->rig.dev.guest.memory, GUEST_PAGE, 0, ahead);
 	usleep(300000);
 }
 
@@ -178,6 +188,9 @@ TEST_F_TIMEOUT(vmm, V40_closed_while_a_page_of_a_ring_is_stuck, 120)
 /* Both processes': there was an answer. */
 static volatile bool *was_answered;
 
+/* How long what must not hang may do so, in seconds. */
+#define HANGS	60
+
 /* Runs a VMM that asks for a page; when it has, @error is the answer. */
 static void answered(struct __test_metadata *_metadata, FIXTURE_DATA(vmm) *self, int error,
 		     void (*run)(struct vmm *vmm))
@@ -193,6 +206,7 @@ static void answered(struct __test_metadata *_metadata, FIXTURE_DATA(vmm) *self,
 	child = fork();
 	ASSERT_LE(0, child);
 	if (!child) {
+		alarm(HANGS);
 		vmm_run(&vmm, self->backend);
 		run(&vmm);
 		_exit(0);
@@ -240,6 +254,85 @@ TEST_F_TIMEOUT(vmm, V40_others_go_on_while_a_page_is_stuck, 120)
 	answered(_metadata, self, NEVER, others_go_on);
 }
 
+/* The same beside a ring: who makes a call does not wait for that either. */
+static void others_go_on_beside_a_ring(struct vmm *vmm)
+{
+	FIXTURE_DATA(vmm) *self = &vmm->rig;
+	double start = seconds();
+	uint8_t *memory = mmap(NULL, SIZE, RW, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	unsigned int i;
+
+	stuck_ring(vmm, false);
+	self->vq = &self->dev.vqs[1];
+	blk_init(&self->request, &self->dev.guest);
+	for (i = 0; i < 3; i++) {
+		MUST(!READ());
+		MUST(!MAP(FAR, SIZE, memory, VHOST_ACCESS_RW));
+		MUST(!UNMAP(FAR, SIZE));
+		MUST(!vdpa_suspend(self->dev.fd));
+		MUST(!vdpa_resume(self->dev.fd));
+		MUST(!vdpa_set_vring_enable(self->dev.fd, 0, 0));
+		MUST(!vdpa_set_vring_enable(self->dev.fd, 0, 1));
+	}
+	MUST(!READ());
+	MUST(seconds() - start < 3 * host_patience());
+}
+
+TEST_F_TIMEOUT(vmm, V40_others_go_on_while_a_ring_is_stuck, 120)
+{
+	answered(_metadata, self, NEVER, others_go_on_beside_a_ring);
+}
+
+/* What was waited for before a reset leaves room for what blocks, and for pages. */
+static void begins_again(struct vmm *vmm)
+{
+	FIXTURE_DATA(vmm) *self = &vmm->rig;
+	double start = seconds();
+	unsigned int i;
+
+	vmm_put_far(vmm, false);
+	vmm_put(vmm, FARTHER, STUCK_COMES, false);
+	for (i = 0; i < 20; i++) {
+		vmm_ask(vmm, VIRTIO_BLK_T_OUT, i * GUEST_PAGE, GUEST_PAGE);
+		usleep(50000);
+		MUST(!dev_stop(&self->dev));
+		MUST(!dev_start(&self->dev));
+	}
+	MUST(!blk_do(self->vq, &self->request, VIRTIO_BLK_T_FLUSH, 0, NULL, 0, NULL));
+	MUST(!blk_do_at(self->vq, &self->request, VIRTIO_BLK_T_OUT, 0, FARTHER, 512, NULL));
+	MUST(seconds() - start < 10 * host_patience());
+}
+
+TEST_F_TIMEOUT(vmm, V40_a_guest_that_begins_again_while_a_page_is_stuck, 120)
+{
+	answered(_metadata, self, NEVER, begins_again);
+}
+
+/* Memory that is taken away is not waited for: what is asked for next comes. */
+static void memory_is_unmapped(struct vmm *vmm)
+{
+	FIXTURE_DATA(vmm) *self = &vmm->rig;
+	unsigned int i;
+
+	for (i = 0; i < 3; i++) {
+		uint64_t iova = FARTHER + i * SIZE;
+
+		vmm_put_far(vmm, false);
+		vmm_put(vmm, iova, STUCK_COMES + i * PAGES, false);
+		vmm_ask(vmm, VIRTIO_BLK_T_OUT, i * GUEST_PAGE, GUEST_PAGE);
+		usleep(100000);
+		MUST(!UNMAP(FAR, SIZE));
+		MUST(vmm_status(vmm) == VIRTIO_BLK_S_IOERR);
+		MUST(!blk_do_at(self->vq, &self->request, VIRTIO_BLK_T_OUT, 0, iova, 512, NULL));
+		MUST(!READ());
+	}
+}
+
+TEST_F_TIMEOUT(vmm, V40_memory_is_unmapped_while_a_page_is_stuck, 120)
+{
+	answered(_metadata, self, NEVER, memory_is_unmapped);
+}
+
 /* What is written to the disk is what came; what is read is beside it. */
 static void data_is_right(struct vmm *vmm)
 {
@@ -266,6 +359,49 @@ static void data_is_right(struct vmm *vmm)
 TEST_F_TIMEOUT(vmm, V40_a_page_that_comes_at_last, 120)
 {
 	answered(_metadata, self, 0, data_is_right);
+}
+
+/*
+ * A request none of which is there: header, table, data, status.  A page of zeros has
+ * a header.
+ */
+static const struct vring_desc table[] = {
+	{ .addr = FAR, .len = 16, .flags = VRING_DESC_F_NEXT, .next = 1 },
+	{ .addr = FAR + 2 * GUEST_PAGE, .len = 512,
+	  .flags = VRING_DESC_F_NEXT | VRING_DESC_F_WRITE, .next = 2 },
+	{ .addr = FAR + 3 * GUEST_PAGE + 5, .len = 1, .flags = VRING_DESC_F_WRITE },
+};
+
+static void all_of_it_comes(struct vmm *vmm)
+{
+	FIXTURE_DATA(vmm) *self = &vmm->rig;
+	struct vring_used_elem elem;
+	uint8_t *page;
+
+	memset(self->data, 77, 512);
+	MUST(!blk_do(self->vq, &self->request, VIRTIO_BLK_T_OUT, 0, self->data, 512, NULL));
+	vmm_put_far(vmm, false);
+	self->vq->desc[0] = (struct vring_desc){ .addr = FAR + GUEST_PAGE, .len = sizeof(table),
+						 .flags = VRING_DESC_F_INDIRECT };
+	vq_add_head(self->vq, 0);
+	vq_publish(self->vq);
+	MUST(!vq_wait(self->vq, &elem, VQ_TIMEOUT_MS));
+	MUST(elem.id == 0 && elem.len == 513);
+	page = vmm->extra + 2 * GUEST_PAGE;
+	MUST(all_bytes_are(page, 512, 77));
+	MUST(all_bytes_are(page + 512, GUEST_PAGE - 512, stuck_byte(2)));
+	page += GUEST_PAGE;
+	MUST(all_bytes_are(page, 5, stuck_byte(3)));
+	MUST(page[5] == VIRTIO_BLK_S_OK);
+	MUST(all_bytes_are(page + 6, GUEST_PAGE - 6, stuck_byte(3)));
+	/* Once. */
+	MUST(self->vq->used->idx == 2);
+}
+
+TEST_F_TIMEOUT(vmm, V40_a_request_all_of_which_comes_at_last, 120)
+{
+	stuck_set(1, table, sizeof(table));
+	answered(_metadata, self, 0, all_of_it_comes);
 }
 
 static void refused(struct vmm *vmm)
