@@ -88,10 +88,11 @@ class Memory:
         self.vm.run(f"pass {FILL}")
 
     def reporting(self):
+        # The balloon left some of it unused.
+        self.fill()
+        before = self.used(self.vm.ram)
         self.vm.qmp("device_add", driver="virtio-balloon-pci", id="reporter",
                     free_page_reporting=True, **self.place(PORT))
-        before = self.used(self.vm.ram)
-        self.fill()
         given = self.back(self.vm.ram, before, REPORTED)
         self.vm.alive(LOAD)
         self.fill()
