@@ -375,13 +375,14 @@ static const char *default_qemu(void)
 	return program;
 }
 
-/* Debian 12's own is too old. */
+/* Debian 12's own is too old; backports are where apt has all else from. */
 static void cure_qemu(void)
 {
 	char *system = root_read("/etc/os-release");
 
 	if (system && strstr(system, "VERSION_CODENAME=bookworm"))
-		cure("echo 'deb http://deb.debian.org/debian bookworm-backports main' "
+		cure("apt-get indextargets --format 'deb $(SITE) bookworm-backports main' "
+		     "'Origin: Debian' 'Codename: bookworm' | sort -u "
 		     ">/etc/apt/sources.list.d/backports.list && apt update && "
 		     "apt install -t bookworm-backports %s",
 		     qemu_package());

@@ -113,37 +113,48 @@ static const char *device_user(dev_t dev)
 	return found ? found : stacked_on(dev);
 }
 
-/* Its partitions count too. */
-static const char *partition_user(dev_t dev)
+/* What @look says of the first path of @pattern of which it says anything. */
+static const char *first_said(const char *pattern, const struct stat *wanted,
+			      const char *(*look)(char *path, const struct stat *wanted))
 {
-	char pattern[128], line[32], user[256];
 	const char *found = NULL;
 	glob_t paths;
 	size_t i;
 
-	snprintf(pattern, sizeof(pattern), "/sys/dev/block/%u:%u/*/partition",
-		 major(dev), minor(dev));
 	if (glob(pattern, 0, NULL, &paths))
 		paths.gl_pathc = 0;
-	for (i = 0; i < paths.gl_pathc && !found; i++) {
-		char *slash = strrchr(paths.gl_pathv[i], '/');
-		unsigned int major, minor;
-		char path[512];
-
-		*slash = '\0';
-		snprintf(path, sizeof(path), "%s/dev", paths.gl_pathv[i]);
-		if (!read_line(path, line, sizeof(line)) ||
-		    sscanf(line, "%u:%u", &major, &minor) != 2)
-			continue;
-		found = device_user(makedev(major, minor));
-		if (found) {
-			snprintf(user, sizeof(user), "%s", found);
-			found = saying("of its partition %s: %s",
-				       strrchr(paths.gl_pathv[i], '/') + 1, user);
-		}
-	}
+	for (i = 0; i < paths.gl_pathc && !found; i++)
+		found = look(paths.gl_pathv[i], wanted);
 	globfree(&paths);
 	return found;
+}
+
+static const char *look_at_partition(char *path, const struct stat *wanted)
+{
+	char line[32], user[256], dev[512];
+	unsigned int major, minor;
+	const char *found;
+
+	(void)wanted;
+	*strrchr(path, '/') = '\0';
+	snprintf(dev, sizeof(dev), "%s/dev", path);
+	if (!read_line(dev, line, sizeof(line)) || sscanf(line, "%u:%u", &major, &minor) != 2)
+		return NULL;
+	found = device_user(makedev(major, minor));
+	if (!found)
+		return NULL;
+	snprintf(user, sizeof(user), "%s", found);
+	return saying("of its partition %s: %s", strrchr(path, '/') + 1, user);
+}
+
+/* Its partitions count too. */
+static const char *partition_user(const struct stat *wanted)
+{
+	char pattern[128];
+
+	snprintf(pattern, sizeof(pattern), "/sys/dev/block/%u:%u/*/partition",
+		 major(wanted->st_rdev), minor(wanted->st_rdev));
+	return first_said(pattern, wanted, look_at_partition);
 }
 
 static bool is_same(const struct stat *a, const struct stat *b)
@@ -154,54 +165,36 @@ static bool is_same(const struct stat *a, const struct stat *b)
 }
 
 /* A process that has it open; the files of others' only root sees. */
-static const char *process_of(const struct stat *wanted)
+static const char *look_at_process(char *path, const struct stat *wanted)
 {
-	const char *found = NULL;
-	glob_t paths;
-	size_t i;
+	int pid = atoi(path + strlen("/proc/"));
+	char comm[64], name[64];
+	struct stat st;
 
-	if (glob("/proc/[0-9]*/fd/*", GLOB_NOSORT, NULL, &paths))
-		paths.gl_pathc = 0;
-	for (i = 0; i < paths.gl_pathc && !found; i++) {
-		int pid = atoi(paths.gl_pathv[i] + strlen("/proc/"));
-		char path[64], name[64];
-		struct stat st;
-
-		if (pid == getpid() || stat(paths.gl_pathv[i], &st) || !is_same(&st, wanted))
-			continue;
-		snprintf(path, sizeof(path), "/proc/%d/comm", pid);
-		if (read_line(path, name, sizeof(name)))
-			found = saying("process %d (%s) has it open", pid, name);
-	}
-	globfree(&paths);
-	return found;
+	if (pid == getpid() || stat(path, &st) || !is_same(&st, wanted))
+		return NULL;
+	snprintf(comm, sizeof(comm), "/proc/%d/comm", pid);
+	if (!read_line(comm, name, sizeof(name)))
+		return NULL;
+	return saying("process %d (%s) has it open", pid, name);
 }
 
 /* One of our own disks: the module's reference is in no process. */
-static const char *disk_of(const struct stat *wanted)
+static const char *look_at_disk(char *path, const struct stat *wanted)
 {
+	char *device = path + strlen("/sys/class/vhost-pin/");
+	char *backend = root_read("%s", path), *process;
 	const char *found = NULL;
-	glob_t paths;
-	size_t i;
+	struct stat st;
 
-	if (glob("/sys/class/vhost-pin/vpin*/backend", GLOB_NOSORT, NULL, &paths))
-		paths.gl_pathc = 0;
-	for (i = 0; i < paths.gl_pathc && !found; i++) {
-		char *device = paths.gl_pathv[i] + strlen("/sys/class/vhost-pin/");
-		char *backend = root_read("%s", paths.gl_pathv[i]), *process;
-		struct stat st;
-
+	if (backend && !stat(text_unescape(backend), &st) && is_same(&st, wanted)) {
 		device[strcspn(device, "/")] = '\0';
-		if (backend && !stat(text_unescape(backend), &st) && is_same(&st, wanted)) {
-			process = process_name(root_read_number("/sys/class/vhost-pin/%s/owner",
-								device));
-			found = saying("it is %s of %s: vhost-pin show %s", device,
-				       process, device);
-			free(process);
-		}
-		free(backend);
+		process = process_name(root_read_number("/sys/class/vhost-pin/%s/owner",
+							device));
+		found = saying("it is %s of %s: vhost-pin show %s", device, process, device);
+		free(process);
 	}
-	globfree(&paths);
+	free(backend);
 	return found;
 }
 
@@ -212,12 +205,12 @@ const char *holder_of(const struct stat *st)
 	if (S_ISBLK(st->st_mode)) {
 		found = device_user(st->st_rdev);
 		if (!found)
-			found = partition_user(st->st_rdev);
+			found = partition_user(st);
 	}
 	if (!found)
-		found = disk_of(st);
+		found = first_said("/sys/class/vhost-pin/vpin*/backend", st, look_at_disk);
 	if (!found)
-		found = process_of(st);
+		found = first_said("/proc/[0-9]*/fd/*", st, look_at_process);
 	return found ? found :
 		"by a disk of 'vhost-pin list', also of a VM that was killed and whose I/O\n"
 		"  has not ended, or by a process that you cannot see";

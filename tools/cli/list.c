@@ -27,9 +27,9 @@ static void take(void *arg, int key, const char *value)
 static void print_table(const struct host *host)
 {
 	static const struct column columns[] = {
-		{ "NAME", false, 0, 0 }, { "DEVICE", false, 0, 0 }, { "STATE", false, 0, 0 },
-		{ "SIZE", true, 0, 0 },
-		{ "VM", false, 0, 0 }, { "SOCKET", false, 0, 0 }, { "DISK", false, 0, 0 },
+		{ .title = "NAME" }, { .title = "DEVICE" }, { .title = "STATE" },
+		{ .title = "SIZE", .right = true }, { .title = "VM" },
+		{ .title = "SOCKET" }, { .title = "DISK" },
 	};
 	struct table table;
 	char size[SHORT_SIZE];

@@ -203,11 +203,11 @@ static void add_number(struct table *table, uint64_t number)
 static void show_queues(const struct host_disk *disk)
 {
 	static const struct column columns[] = {
-		{ "  QUEUE", true, 0, 0 }, { "STATE", false, 0, 0 }, { "SIZE", true, 0, 0 },
-		{ "INFLIGHT", true, 0, 0 },
-		{ "REQUESTS", true, 0, 0 }, { "BYTES", true, 0, 0 }, { "ERRORS", true, 0, 0 },
-		{ "KICKS", true, 0, 0 },
-		{ "SIGNALS", true, 0, 0 }, { "TURNS", true, 0, 0 },
+		{ .title = "  QUEUE", .right = true }, { .title = "STATE" },
+		{ .title = "SIZE", .right = true }, { .title = "INFLIGHT", .right = true },
+		{ .title = "REQUESTS", .right = true }, { .title = "BYTES", .right = true },
+		{ .title = "ERRORS", .right = true }, { .title = "KICKS", .right = true },
+		{ .title = "SIGNALS", .right = true }, { .title = "TURNS", .right = true },
 	};
 	struct table table;
 	unsigned int i;

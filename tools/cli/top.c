@@ -269,11 +269,19 @@ static void print_disks(FILE *out, struct view *view, const struct host *host,
 			const struct rates *rates, unsigned int rows, unsigned int width)
 {
 	static const struct column columns[] = {
-		{ "NAME", false, 12, 0 }, { "STATE", false, 9, 0 }, { "REQ/S", true, 5, 0 },
-		{ "READ/S", true, 6, 2 }, { "WRITE/S", true, 7, 1 }, { "RB/S", true, 5, 0 },
-		{ "WB/S", true, 5, 0 }, { "50%", true, 5, 3 }, { "99%", true, 5, 0 },
-		{ "DEPTH", true, 5, 0 }, { "CPU%", true, 5, 0 }, { "ERR/S", true, 5, 0 },
-		{ "VM", false, 0, 0 },
+		{ .title = "NAME", .min = 12 },
+		{ .title = "STATE", .min = 9 },
+		{ .title = "REQ/S", .right = true, .min = 5 },
+		{ .title = "READ/S", .right = true, .min = 6, .spare = 2 },
+		{ .title = "WRITE/S", .right = true, .min = 7, .spare = 1 },
+		{ .title = "RB/S", .right = true, .min = 5 },
+		{ .title = "WB/S", .right = true, .min = 5 },
+		{ .title = "50%", .right = true, .min = 5, .spare = 3 },
+		{ .title = "99%", .right = true, .min = 5 },
+		{ .title = "DEPTH", .right = true, .min = 5 },
+		{ .title = "CPU%", .right = true, .min = 5 },
+		{ .title = "ERR/S", .right = true, .min = 5 },
+		{ .title = "VM" },
 	};
 	struct table table;
 	unsigned int i, num = 0;

@@ -66,9 +66,7 @@ static void extra_unmap(FIXTURE_DATA(vmm) *self, struct extra *extra)
 static int transfer(FIXTURE_DATA(vmm) *self, uint32_t type, uint64_t sector, size_t offset,
 		    uint32_t length)
 {
-	int ret = blk_do_at(self->vq, &self->request, type, sector, FAR + offset, length, NULL);
-
-	return ret < 0 ? ret : *self->request.status;
+	return blk_do_at(self->vq, &self->request, type, sector, FAR + offset, length, NULL);
 }
 
 /* Page @page is not what it was: taken, and maybe there again. */
