@@ -9,6 +9,7 @@
 #include <linux/file.h>
 #include <linux/kthread.h>
 #include <linux/mm.h>
+#include <linux/sched/mm.h>
 #include <linux/uaccess.h>
 #include <vpin/compat.h>
 #include "owner.h"
@@ -547,6 +548,7 @@ static void a_place_is_brought(struct kunit *test)
 	unsigned long addr = owner->addr;
 	struct vpin_place place;
 	struct vpin_snap *snap;
+	struct page *page;
 
 	fill_pages(test, addr, PAGES, 1);
 	KUNIT_ASSERT_EQ(test, map(owner, GPA, PAGES << PAGE_SHIFT, addr), 0);
@@ -573,7 +575,17 @@ static void a_place_is_brought(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, vpin_place_bring(&place), 0);
 	KUNIT_EXPECT_TRUE(test, is_mapped(owner, addr + 3 * SZ_4K));
 	KUNIT_EXPECT_TRUE(test, is_mapped(owner, addr + 4 * SZ_4K));
+	page = page_at(test, addr + 3 * SZ_4K);
+	KUNIT_EXPECT_FALSE(test, is_pinned(page));
+	put_page(page);
 	KUNIT_EXPECT_EQ(test, vpin_pin_nr_pinned(snap->ranges[0].pin), PAGES - 2);
+	/* A few bytes, on two pages. */
+	KUNIT_ASSERT_TRUE(test, vpin_place_find(&place, snap,
+						GPA + 4 * SZ_4K - 8, 16,
+						VPIN_PERM_READ));
+	KUNIT_EXPECT_EQ(test, place.uaddr, addr + 3 * SZ_4K);
+	KUNIT_EXPECT_EQ(test, place.nr, 2UL);
+	mmdrop(place.mm);
 	KUNIT_EXPECT_EQ(test, word_at_once(owner, GPA + 3 * SZ_4K), 0LL);
 
 	KUNIT_ASSERT_EQ(test, vm_munmap(addr + 4 * SZ_4K, SZ_4K), 0);
@@ -582,6 +594,20 @@ static void a_place_is_brought(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, place.uaddr, addr + 4 * SZ_4K);
 	KUNIT_EXPECT_EQ(test, vpin_place_bring(&place), -EFAULT);
 	KUNIT_EXPECT_EQ(test, charged(owner), (s64)PAGES);
+
+	/* What may not be written is not brought for who would write. */
+	KUNIT_ASSERT_EQ(test, vpin_mem_unmap(&owner->mem, GPA, 1), 0);
+	KUNIT_ASSERT_EQ(test, vpin_mem_map(&owner->mem, GPA, SZ_4K, addr,
+					   VPIN_PERM_READ), 0);
+	punch(test, addr, 1);
+	KUNIT_EXPECT_EQ(test, follow(owner), 0);
+	snap = owner->mem.snap;
+	KUNIT_EXPECT_FALSE(test, vpin_place_find(&place, snap, GPA, SZ_4K,
+						 VPIN_PERM_WRITE));
+	KUNIT_ASSERT_TRUE(test, vpin_place_find(&place, snap, GPA, SZ_4K,
+						VPIN_PERM_READ));
+	KUNIT_EXPECT_FALSE(test, place.writable);
+	KUNIT_EXPECT_EQ(test, vpin_place_bring(&place), 0);
 }
 
 /* All is given back when the address space goes, absent or lost or not. */
