@@ -227,25 +227,40 @@ TEST_F(disk, bouncing_on_all_queues)
 	nullb_remove("bounce");
 }
 
-/* A turn is bounded in bytes: the other queue of the disk gets its own. */
+/*
+ * T03: a turn is bounded in bytes: the other queue of a worker has its own before
+ * most of them are read.  Whoever kicks may be late for that, but not each time.
+ */
 TEST_F(disk, T03_much_data_on_the_other_queue)
 {
-	const struct dev_options options = { .queues = 2, .memory = 72 * MIB };
-	static struct load load;
-	struct vq *vq;
+	const struct dev_options options = { .queues = 2, .workers = 1, .memory = 24 * MIB };
+	static struct blk_request requests[64];
+	struct blk_request *request = &self->rig.request;
+	struct dev *dev = &self->rig.dev;
+	struct vring_used_elem elem;
+	unsigned int i, turn, first;
+	uint8_t *data;
 
 	self->backend = backend_device("/dev/ram2");
 	ASSERT_LE(0, self->backend);
-	ASSERT_EQ(0, dev_run(&self->rig.dev, self->backend, &options));
-	blk_init(&self->rig.request, &self->rig.dev.guest);
-	load_init(&load, &self->rig.dev, 16, 4 * MIB, 0);
-	ASSERT_EQ(0, load_start(&load, VIRTIO_BLK_T_OUT, 1));
-	EXPECT_EQ(0, load_wait(&load));
-	vq = &self->rig.dev.vqs[1];
-	EXPECT_EQ(0, blk_do(vq, &self->rig.request, VIRTIO_BLK_T_IN, 0, load.data, 4096, NULL));
-	ASSERT_EQ(0, load_start(&load, VIRTIO_BLK_T_IN, 1));
-	EXPECT_EQ(0, load_wait(&load));
-	EXPECT_TRUE(load_is(&load, 1));
+	ASSERT_EQ(0, rig_run(&self->rig, self->backend, &options));
+	data = guest_alloc(&dev->guest, 4 * MIB, GUEST_PAGE);
+	for (i = 0; i < 64; i++)
+		blk_init(&requests[i], &dev->guest);
+	for (turn = 0, first = 64; turn < 20 && first > 16; turn++) {
+		uint16_t before = dev->vqs[0].used->idx;
+
+		for (i = 0; i < 64; i++)
+			ASSERT_EQ(0, blk_add(&dev->vqs[0], &requests[i], VIRTIO_BLK_T_IN, 0, data,
+					     4 * MIB));
+		vq_publish(&dev->vqs[0]);
+		ASSERT_EQ(0, blk_do(&dev->vqs[1], request, VIRTIO_BLK_T_IN, 0, self->rig.data,
+				    4096, NULL));
+		first = (uint16_t)(dev->vqs[0].used->idx - before);
+		for (i = 0; i < 64; i++)
+			ASSERT_EQ(0, vq_wait(&dev->vqs[0], &elem, VQ_TIMEOUT_MS));
+	}
+	EXPECT_GE(16, first);
 }
 
 /* Whoever waits for a device that does not answer is no worker. */
