@@ -233,7 +233,7 @@ TEST_F(disk, bouncing_on_all_queues)
  */
 TEST_F(disk, T03_much_data_on_the_other_queue)
 {
-	const struct dev_options options = { .queues = 2, .workers = 1, .memory = 24 * MIB };
+	const struct dev_options options = { .queues = 2, .workers = 1, .memory = 8 * MIB };
 	static struct blk_request requests[64];
 	struct blk_request *request = &self->rig.request;
 	struct dev *dev = &self->rig.dev;
@@ -244,7 +244,7 @@ TEST_F(disk, T03_much_data_on_the_other_queue)
 	self->backend = backend_device("/dev/ram2");
 	ASSERT_LE(0, self->backend);
 	ASSERT_EQ(0, rig_run(&self->rig, self->backend, &options));
-	data = guest_alloc(&dev->guest, 4 * MIB, GUEST_PAGE);
+	data = guest_alloc(&dev->guest, MIB, GUEST_PAGE);
 	for (i = 0; i < 64; i++)
 		blk_init(&requests[i], &dev->guest);
 	for (turn = 0, first = 64; turn < 20 && first > 16; turn++) {
@@ -252,7 +252,7 @@ TEST_F(disk, T03_much_data_on_the_other_queue)
 
 		for (i = 0; i < 64; i++)
 			ASSERT_EQ(0, blk_add(&dev->vqs[0], &requests[i], VIRTIO_BLK_T_IN, 0, data,
-					     4 * MIB));
+					     MIB));
 		vq_publish(&dev->vqs[0]);
 		ASSERT_EQ(0, blk_do(&dev->vqs[1], request, VIRTIO_BLK_T_IN, 0, self->rig.data,
 				    4096, NULL));
