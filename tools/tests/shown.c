@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "shown.h"
@@ -48,4 +49,16 @@ int shown_find(pid_t owner, char *path, size_t size)
 	if (class)
 		closedir(class);
 	return ret;
+}
+
+long shown_turns(unsigned int queue)
+{
+	char path[256], text[32];
+	size_t length;
+
+	if (shown_find(getpid(), path, sizeof(path)))
+		return -1;
+	length = strlen(path);
+	snprintf(path + length, sizeof(path) - length, "/queues/%u/turns", queue);
+	return shown(path, text, sizeof(text)) ? -1 : atol(text);
 }

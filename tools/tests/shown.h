@@ -15,4 +15,7 @@ int shown_fd(int fd, char *to, size_t size);
 /* The directory of a device of this owner's: 0 or -ENOENT. */
 int shown_find(pid_t owner, char *path, size_t size);
 
+/* Turns that a queue of this process' device had; -1 if there is none. */
+long shown_turns(unsigned int queue);
+
 #endif

@@ -7,7 +7,6 @@
 #include <linux/fs.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
@@ -229,17 +228,6 @@ TEST_F(disk, bouncing_on_all_queues)
 	nullb_remove("bounce");
 }
 
-/* Turns of queue 0. */
-static long turns(void)
-{
-	char path[256], value[32];
-
-	if (shown_find(getpid(), path, sizeof(path)))
-		return -1;
-	strcat(path, "/queues/0/turns");
-	return shown(path, value, sizeof(value)) ? -1 : atol(value);
-}
-
 /*
  * T03: a turn is bounded in bytes, 4 MiB: it takes 16 and more to start 64 MiB that
  * are offered at once, with the other queue of the worker's between each two.
@@ -254,12 +242,12 @@ TEST_F(disk, T03_a_turn_is_bounded_in_bytes)
 	ASSERT_LE(0, self->backend);
 	ASSERT_EQ(0, dev_run(&self->rig.dev, self->backend, &options));
 	load_init(&load, &self->rig.dev, 64, MIB, 0);
-	before = turns();
+	before = shown_turns(0);
 	ASSERT_LE(0, before);
 	ASSERT_EQ(0, load_start(&load, VIRTIO_BLK_T_OUT, 1));
 	EXPECT_EQ(0, load_wait(&load));
-	TH_LOG("%ld turns", turns() - before);
-	EXPECT_LE(16, turns() - before);
+	TH_LOG("%ld turns", shown_turns(0) - before);
+	EXPECT_LE(16, shown_turns(0) - before);
 	ASSERT_EQ(0, load_start(&load, VIRTIO_BLK_T_IN, 1));
 	EXPECT_EQ(0, load_wait(&load));
 	EXPECT_TRUE(load_is(&load, 1));

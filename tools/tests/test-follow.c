@@ -572,17 +572,6 @@ static int offer(struct vq *vq, struct blk_request *request, uint64_t sector)
 	return ret;
 }
 
-/* Turns that queue 1 had. */
-static long turns(void)
-{
-	char path[256], text[32];
-
-	if (shown_find(getpid(), path, sizeof(path) - 32))
-		return -1;
-	strcat(path, "/queues/1/turns");
-	return shown(path, text, sizeof(text)) ? -1 : atol(text);
-}
-
 /*
  * A page is replaced while a disk that hangs has it, and its pin has no other: the
  * next request waits until that is back, and nobody is busy meanwhile.
@@ -614,11 +603,11 @@ TEST_F(vmm, V41_a_page_is_replaced_while_its_request_hangs)
 	pattern_fill(extra.memory, GUEST_PAGE, 8, 2);
 	ASSERT_EQ(0, offer(&self->dev.vqs[1], &other, 8));
 	usleep(300000);
-	before = turns();
+	before = shown_turns(1);
 	usleep(1000000);
-	TH_LOG("%ld turns in a second", turns() - before);
+	TH_LOG("%ld turns in a second", shown_turns(1) - before);
 	EXPECT_LE(0, before);
-	EXPECT_GE(200, turns() - before);
+	EXPECT_GE(200, shown_turns(1) - before);
 	EXPECT_EQ(BLK_NO_STATUS, *other.status);
 
 	ASSERT_EQ(0, forget_hold(false));
