@@ -8,7 +8,7 @@ import os
 import disks
 from guest import GuestError
 from qemus import OURS
-from server import Serve
+from server import Serve, StorageDaemon
 from tap import note
 from vm import PAGE, Vm, differing
 
@@ -151,12 +151,17 @@ class Life:
         self.vm.until(status, 300, f"migration has not {wanted} in 300 s")
 
     def compare(self, vm):
-        """Both have stopped: not a page may differ."""
+        """Both have stopped: not a page may differ.  But QEMU's storage daemon logs what
+        it writes into a used ring, and not avail_event (libvhost-user,
+        vring_set_avail_event()): if that was its last word, a word differs."""
         found, pages = differing(self.vm.ram, vm.ram)
         self.pages += pages
+        if self.host_kind is StorageDaemon and set(found.values()) == {1}:
+            note(f"{len(found)} pages differ in a word, as far as the storage daemon logs")
+            return
         if found:
             raise GuestError(f"{len(found)} of {pages} pages differ after move {self.moves + 1}:"
-                             f" at {', '.join(hex(page * PAGE) for page in found[:16])}")
+                             f" at {', '.join(hex(page * PAGE) for page in [*found][:16])}")
 
     def __enter__(self):
         return self

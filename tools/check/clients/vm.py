@@ -169,14 +169,17 @@ class Vm(Guest):
 
 
 def differing(one, other):
-    """The numbers of the pages that differ in two files, and how many there are."""
-    found, pages = [], 0
+    """Where two files differ, the numbers of the pages and by how many of their 16-bit
+    words; and how many pages there are."""
+    found, pages = {}, 0
     with open(one, "rb") as first, open(other, "rb") as second:
         while True:
             left, right = first.read(CHUNK), second.read(CHUNK)
-            if left != right:
-                found += [pages + at // PAGE for at in range(0, max(len(left), len(right)), PAGE)
-                          if left[at:at + PAGE] != right[at:at + PAGE]]
+            for at in range(0, max(len(left), len(right)), PAGE) if left != right else ():
+                here, there = left[at:at + PAGE], right[at:at + PAGE]
+                if here != there:
+                    found[pages + at // PAGE] = sum(here[i:i + 2] != there[i:i + 2]
+                                                    for i in range(0, PAGE, 2))
             pages += len(left) // PAGE
             if not left and not right:
                 return found, pages
