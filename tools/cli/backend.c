@@ -27,25 +27,33 @@ static noreturn void die_in_use(const struct disk *disk, const struct stat *st)
 	    disk->path, holder_of(st));
 }
 
+/* A unit sees less of the host than who reads its journal. */
+static const char *of_unit(const struct disk *disk)
+{
+	return !disk->where ? "" :
+	       "\n  A unit has nothing below /home, /root, /tmp and /var/tmp, and what is new in its\n"
+	       "  file only after 'systemctl daemon-reload'.";
+}
+
 static noreturn void die_open(const struct disk *disk, int error, const struct stat *st)
 {
-	const char *path = disk->path;
+	const char *path = disk->path, *unit = of_unit(disk);
 
 	switch (error) {
 	case EBUSY:
 		die_in_use(disk, st);
 	case ENOENT:
 		die(EXIT_FAILURE, "there is no %s\n"
-		    "  To make an empty disk image: truncate -s 10G %s", path, path);
+		    "  To make an empty disk image: truncate -s 10G %s%s", path, path, unit);
 	case EACCES:
 	case EPERM:
 		die(EXIT_FAILURE, "you may not open %s for %s\n"
-		    "  Check its permissions%s.", path,
+		    "  Check its permissions%s.%s", path,
 		    disk->read_only ? "reading" : "reading and writing",
-		    disk->read_only ? "" : ", or add ',ro' if the guest only reads it");
+		    disk->read_only ? "" : ", or add ',ro' if the guest only reads it", unit);
 	case EROFS:
 		die(EXIT_FAILURE, "%s is on a read-only file system\n"
-		    "  Add ',ro' if the guest only reads it.", path);
+		    "  Add ',ro' if the guest only reads it.%s", path, unit);
 	case EISDIR:
 		die(EXIT_FAILURE, "%s is a directory, not a disk", path);
 	case ETXTBSY:

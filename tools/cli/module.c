@@ -76,6 +76,7 @@ bool module_is_loaded(void)
 bool module_has_rule(void)
 {
 	return exists(root_path("/usr/lib/udev/rules.d/*vhost-pin.rules")) ||
+	       exists(root_path("/usr/local/lib/udev/rules.d/*vhost-pin.rules")) ||
 	       exists(root_path("/lib/udev/rules.d/*vhost-pin.rules")) ||
 	       exists(root_path("/etc/udev/rules.d/*vhost-pin.rules"));
 }

@@ -344,6 +344,9 @@ chmod 600 "$host/dev/vhost-pin"
 broken "a node that is root's alone" 'note node' 'chgrp kvm /dev/vhost-pin && chmod 660 /dev/vhost-pin'
 put "$host/usr/lib/udev/rules.d/60-vhost-pin.rules"
 broken "a node that is root's alone, and the rule" 'udevadm control --reload && udevadm trigger /dev/vhost-pin' '!chgrp'
+rm "$host/usr/lib/udev/rules.d/60-vhost-pin.rules"
+put "$host/usr/local/lib/udev/rules.d/60-vhost-pin.rules"
+broken "a node that is root's alone, and the rule of make install" 'udevadm control --reload' '!chgrp'
 rm "$host/dev/vhost-pin"
 broken 'no node' 'LACKS node there is no /dev/vhost-pin'
 fake_qemu 7.2.22 vhost-user-blk-pci

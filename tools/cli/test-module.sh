@@ -275,6 +275,13 @@ check 'run: an ordinary user with the memlock that --help names' 0 \
 check 'run: too little memlock is said before QEMU finds out' 124 \
 	'warning: the limit of locked memory is 32 MiB' 'ulimit -l' -- \
 	as_user 20 $((32 * 1024)) "$work/a.img"
+# A unit whose file has one disk more than the unit that listens knows of.
+mkdir -p /run/vhost-pin
+echo "disk=$work/a.img" > "$work/unit.conf"
+check 'serve: a disk of a file at whose socket nobody listens' 1 \
+	'nobody listens at /run/vhost-pin/unit.sock yet' 'daemon-reload' -- \
+	setpriv --reuid=65534 --regid=65534 --clear-groups \
+	"$(command -v "$cli")" serve --config "$work/unit.conf"
 chmod "$mode" /dev/vhost-pin
 
 # The disks of the host, as the commands see them: who has them and what they did.  The

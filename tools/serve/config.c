@@ -24,6 +24,9 @@ static char *config_name(const char *path)
 		die(EXIT_USAGE, "--config: %s is not called NAME" SUFFIX, path);
 	if (name[strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-")])
 		die(EXIT_USAGE, "--config: the name '%s' may have letters, digits, - and _ only", name);
+	if (strlen(name) > CONFIG_NAME_MAX)
+		die(EXIT_USAGE, "--config: the name '%s' may have %d characters only", name,
+		    CONFIG_NAME_MAX);
 	return name;
 }
 

@@ -9,6 +9,9 @@
 /* Where the disks of such files are served. */
 #define CONFIG_RUN	"/run/vhost-pin"
 
+/* Longest NAME: the path of a socket may have 107 characters, and more than NAME does. */
+#define CONFIG_NAME_MAX	80
+
 /*
  * Reads the file NAME.conf at @path and calls @add for each of its disks, with what
  * --disk takes, its line for say_where(), and the path of the socket:

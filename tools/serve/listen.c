@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "../cli/say.h"
+#include "config.h"
 #include "listen.h"
 
 /* First of the inherited sockets, and most of them: a disk each, and one more. */
@@ -112,7 +113,9 @@ void listener_check_inherited(void)
 	for (i = 0; i < num; i++) {
 		if (!inherited_used[i])
 			die(EXIT_USAGE, "the inherited socket %u belongs to no disk\n"
-			    "  Its name (FileDescriptorName=) or its path must be that of a 'socket='.",
+			    "  Its name (FileDescriptorName=) or its path must be that of a 'socket='.\n"
+			    "  If it is vhost-pin@NAME.socket's, the file has changed meanwhile: daemon-reload,\n"
+			    "  and restart that unit.",
 			    i);
 	}
 }
@@ -177,6 +180,9 @@ static noreturn void die_unbound(const char *path)
 	if (errno == ENOENT)
 		die(EXIT_FAILURE, "cannot listen at %s: there is no directory %.*s\n"
 		    "  To make it: mkdir -p %.*s", path, length, directory, length, directory);
+	if (errno == EACCES && !strncmp(path, CONFIG_RUN "/", strlen(CONFIG_RUN "/")))
+		die(EXIT_FAILURE, "nobody listens at %s yet\n"
+		    "  It is vhost-pin@NAME.socket that does: daemon-reload, and restart that unit.", path);
 	if (errno == EACCES)
 		die(EXIT_FAILURE, "cannot listen at %s: you may make nothing in %.*s\n"
 		    "  Take a directory of yours, such as $XDG_RUNTIME_DIR.", path, length, directory);

@@ -58,6 +58,9 @@ static void add_line(const char *text, const char *where, char *socket)
 	struct disk *disk = add_disk(text);
 
 	disk->where = where;
+	/* Of a unit it would begin at the root. */
+	if (*disk->path != '/')
+		die(EXIT_USAGE, "the path '%s' does not begin with '/'", disk->path);
 	if (disk->socket)
 		die(EXIT_USAGE, "the disk is served at %s: leave out 'socket=%s'",
 		    socket, disk->socket);

@@ -224,6 +224,7 @@ TEST_F(life, inherited_sockets)
 	/* One that belongs to nothing is a mistake. */
 	EXPECT_EQ(-ECHILD, serve_start(&self->rig.serve, one, inherit));
 	EXPECT_TRUE(serve_said(&self->rig.serve, "belongs to no disk"));
+	EXPECT_TRUE(serve_said(&self->rig.serve, "daemon-reload"));
 	unlink(self->rig.socket[0]);
 	unlink(self->rig.socket[1]);
 	serve_end(&self->rig.serve, 0);
