@@ -43,6 +43,10 @@ static noreturn void die_open(const struct disk *disk, int error, const struct s
 	case EBUSY:
 		die_in_use(disk, st);
 	case ENOENT:
+		/* A file would be made there, and be gone at the next boot. */
+		if (!strncmp(path, "/dev/", 5))
+			die(EXIT_FAILURE, "there is no %s\n"
+			    "  To see the disks that there are: lsblk -p%s", path, unit);
 		die(EXIT_FAILURE, "there is no %s\n"
 		    "  To make an empty disk image: truncate -s 10G %s%s", path, path, unit);
 	case EACCES:

@@ -169,6 +169,9 @@ mkfifo "$work/fifo"
 check 'a FIFO as a disk' 1 'neither a regular file nor a block device' -- \
 	run --node /dev/null --disk "$work/fifo" -- qemu-good
 
+check 'a disk that is not plugged in' 1 'there is no /dev/vpin-none' 'lsblk -p' -- \
+	run --node /dev/null --disk /dev/vpin-none -- qemu-good
+
 image() # NAME, BYTES (as of printf %b), [OFFSET]
 {
 	rm -f "$work/$1"
