@@ -229,6 +229,42 @@ TEST_F(life, inherited_sockets)
 	serve_end(&self->rig.serve, 0);
 }
 
+#define FILES	400
+
+static void have_few_files(void)
+{
+	const struct rlimit limit = { .rlim_cur = FILES, .rlim_max = FILES };
+
+	if (setrlimit(RLIMIT_NOFILE, &limit))
+		_exit(1);
+}
+
+/* As many as may have files come to the control socket, and say nothing. */
+TEST_F(life, many_at_the_control_socket)
+{
+	const char *const args[] = { "resize", "--control", self->rig.control,
+				     self->rig.socket[0], NULL };
+	struct front silent[FILES];
+	char output[256];
+	int i, tries = 0, num = 0, before;
+
+	ASSERT_EQ(0, serverig_run(&self->rig, have_few_files));
+	before = serve_files(&self->rig.serve);
+	/* Until one is not let in. */
+	while (before + num < FILES - 2 && tries < 50) {
+		ASSERT_EQ(0, front_connect(&silent[num], self->rig.control));
+		num++;
+		for (tries = 0; tries < 50 && serve_files(&self->rig.serve) < before + num; tries++)
+			usleep(1000);
+	}
+	ASSERT_EQ(0, udisk_connect(&self->disk, self->rig.socket[0]));
+	ASSERT_EQ(0, udisk_start(&self->disk));
+	EXPECT_EQ(0, udisk_works(&self->disk, 1));
+	for (i = 0; i < num; i++)
+		front_close(&silent[i]);
+	EXPECT_EQ(0, serve_command(args, output, sizeof(output))) TH_LOG("%s", output);
+}
+
 /* Nobody special, who may open node and image, with a limit of locked memory. */
 static void become_nobody(void)
 {
