@@ -624,6 +624,28 @@ TEST_F(hostile, channels)
 	close(ends[0]);
 }
 
+/* An eventfd that holds as much as it can: who writes to it would wait for a reader. */
+TEST_F(hostile, call_that_is_full)
+{
+	struct udisk *disk = &self->disk;
+	struct front *front = &disk->front;
+	int full = eventfd(0, EFD_CLOEXEC);
+
+	ASSERT_EQ(0, eventfd_write(full, UINT64_MAX - 1));
+	ASSERT_EQ(0, front_add_memory(front, &disk->guest));
+	ASSERT_EQ(0, front_setup(front, &disk->vqs[0], 0));
+	ASSERT_EQ(0, front_ask_u64(front, VHOST_USER_SET_VRING_CALL, 0, full));
+	/* When it starts the call is signalled, and when there was none. */
+	EXPECT_EQ(0, front_enable(front, 0, true));
+	EXPECT_EQ(0, front_ask_u64(front, VHOST_USER_SET_VRING_CALL, VHOST_USER_VRING_NOFD, -1));
+	EXPECT_EQ(0, front_ask_u64(front, VHOST_USER_SET_VRING_CALL, 0, full));
+	EXPECT_EQ(0, udisk_works(&self->other, 3));
+	close(full);
+	EXPECT_EQ(0, front_ask(front, VHOST_USER_RESET_DEVICE, "", 0, -1));
+	EXPECT_EQ(0, udisk_start(disk));
+	EXPECT_EQ(0, udisk_works(disk, 3));
+}
+
 /* Logs that are none. */
 TEST_F(hostile, logs)
 {
