@@ -646,6 +646,23 @@ TEST_F(hostile, call_that_is_full)
 	EXPECT_EQ(0, udisk_works(disk, 3));
 }
 
+/* Hangs up with messages that are not read yet: the next one is not a second one. */
+TEST_F(hostile, leaves_messages_behind)
+{
+	struct front *front = &self->disk.front;
+	unsigned int i;
+
+	kill(self->rig.serve.pid, SIGSTOP);
+	ASSERT_EQ(self->rig.serve.pid, waitpid(self->rig.serve.pid, NULL, WUNTRACED));
+	for (i = 0; i < 20; i++)
+		ASSERT_EQ(0, front_tell_state(front, VHOST_USER_SET_VRING_NUM, 0, 128));
+	front_close(front);
+	ASSERT_EQ(0, front_connect(front, self->rig.socket[0]));
+	kill(self->rig.serve.pid, SIGCONT);
+	EXPECT_EQ(0, front_greet(front));
+	EXPECT_EQ(0, serve_count(&self->rig.serve, "another front-end"));
+}
+
 /* Logs that are none. */
 TEST_F(hostile, logs)
 {
