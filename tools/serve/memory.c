@@ -284,6 +284,8 @@ int memory_set(struct memory *memory, const struct vhost_user_region *at, const 
 void memory_clear(struct memory *memory)
 {
 	device_unmap(memory->device, 0, UINT64_MAX);
+	/* A length has no room for the last byte. */
+	device_unmap(memory->device, UINT64_MAX, 1);
 	/* One that could not be ended, for want of memory, is still open. */
 	device_batch_end(memory->device);
 	while (memory->num)

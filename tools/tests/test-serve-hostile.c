@@ -663,6 +663,24 @@ TEST_F(hostile, leaves_messages_behind)
 	EXPECT_EQ(0, serve_count(&self->rig.serve, "another front-end"));
 }
 
+/* Memory up to the last address there is: nothing of it is left. */
+TEST_F(hostile, memory_at_the_end)
+{
+	struct front *front = &self->disk.front;
+	struct vhost_user_slot slot = { .region = front_region(&self->disk.guest) };
+	unsigned int i;
+
+	slot.region.gpa = UINT64_MAX;
+	slot.region.size = 1;
+	for (i = 0; i < 2; i++) {
+		EXPECT_EQ(0, front_ask(front, VHOST_USER_ADD_MEM_REG, &slot, sizeof(slot),
+				       self->disk.guest.memfd));
+		front_close(front);
+		ASSERT_EQ(0, front_connect(front, self->rig.socket[0]));
+		ASSERT_EQ(0, front_greet(front));
+	}
+}
+
 /* Logs that are none. */
 TEST_F(hostile, logs)
 {
