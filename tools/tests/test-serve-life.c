@@ -691,4 +691,54 @@ TEST_F(hang, killed)
 	unlink(self->rig.control);
 }
 
+/* Reads are answered at once, writes after seconds. */
+#define SLOW_WRITES	"'0 32768 delay /dev/ram2 0 0 /dev/ram2 0 3000'"
+
+/*
+ * What a server that was killed had in flight is still to be done: no other one begins
+ * to do it again before, whose the disk may be.
+ */
+TEST_F(hang, comes_back)
+{
+	const char *const args[] = { "--disk", self->arg, NULL };
+	struct udisk *disk = &self->disk;
+	struct vq *vq = &disk->vqs[0];
+	struct vring_used_elem elem;
+	struct serve early;
+	int ret, tries = 250;
+
+	ASSERT_EQ(0, dm_command("resume"));
+	ASSERT_EQ(0, vq_wait(vq, &elem, VQ_TIMEOUT_MS));
+	ASSERT_EQ(0, dm_command("suspend"));
+	ASSERT_EQ(0, dm_command("reload --table " SLOW_WRITES));
+	ASSERT_EQ(0, dm_command("resume"));
+	ASSERT_EQ(0, blk_add(vq, &disk->request, VIRTIO_BLK_T_OUT, 0, disk->data, 4096));
+	vq_publish(vq);
+	usleep(100000);
+	serve_end(&self->rig.serve, SIGKILL);
+	unlink(self->rig.socket[1]);
+	unlink(self->rig.control);
+	udisk_hang_up(disk);
+
+	strcat(self->arg, ",share");
+	ret = serve_start(&early, args, NULL);
+	EXPECT_EQ(-ECHILD, ret);
+	EXPECT_TRUE(serve_said(&early, "that the disk does not answer"));
+	if (!ret)
+		ret = udisk_connect(disk, self->rig.socket[0]) ?: udisk_start(disk);
+	sleep(5);
+	EXPECT_EQ(1, le16toh(vq->used->idx) - vq->next_used);
+	serve_end(&early, SIGTERM);
+	udisk_hang_up(disk);
+
+	do {
+		ret = serve_start(&self->rig.serve, args, NULL);
+	} while (ret && tries-- && !usleep(20000));
+	ASSERT_EQ(0, ret);
+	EXPECT_EQ(0, udisk_connect(disk, self->rig.socket[0]));
+	EXPECT_TRUE(vq_take(vq, &elem));
+	EXPECT_EQ(0, udisk_start(disk));
+	EXPECT_TRUE(udisk_reads(disk, 0, 0, 4096, 2));
+}
+
 TEST_HARNESS_MAIN
