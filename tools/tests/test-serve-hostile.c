@@ -702,4 +702,48 @@ TEST_F(hostile, logs)
 	close(fd);
 }
 
+/* Whether the server has a file of this name mapped. */
+static bool has_mapped(const struct serve *serve, const char *name)
+{
+	char path[64], line[512];
+	bool found = false;
+	FILE *maps;
+
+	snprintf(path, sizeof(path), "/proc/%d/maps", serve->pid);
+	maps = fopen(path, "re");
+	while (maps && fgets(line, sizeof(line), maps))
+		found |= !!strstr(line, name);
+	if (maps)
+		fclose(maps);
+	return found;
+}
+
+/* A log of huge pages, any part of one: nothing of it stays mapped. */
+TEST_F(hostile, log_of_huge_pages)
+{
+	struct front *front = &self->disk.front;
+	struct vhost_user_log log = { .size = 4096 };
+	const size_t huge = 2 << 20;
+	struct front_reply reply;
+	int fd = memfd_create("huge", MFD_CLOEXEC | MFD_HUGETLB);
+	void *map;
+
+	if (fd < 0 || ftruncate(fd, huge))
+		SKIP(return, "no huge pages in this kernel");
+	map = mmap(NULL, huge, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (map == MAP_FAILED)
+		SKIP(return, "no huge pages: /proc/sys/vm/nr_hugepages");
+	for (; log.offset < 3 * 4096; log.offset += 4096) {
+		ASSERT_EQ(0, front_send(front, VHOST_USER_SET_LOG_BASE, VHOST_USER_NEED_REPLY,
+					&log, sizeof(log), &fd, 1));
+		ASSERT_EQ(0, front_receive(front, &reply, FRONT_TIMEOUT_MS));
+		EXPECT_EQ(sizeof(log), reply.header.size) TH_LOG("at %lu", log.offset);
+		EXPECT_TRUE(has_mapped(&self->rig.serve, "memfd:huge"));
+	}
+	EXPECT_EQ(0, front_ask(front, VHOST_USER_SET_OWNER, "", 0, -1));
+	EXPECT_FALSE(has_mapped(&self->rig.serve, "memfd:huge"));
+	munmap(map, huge);
+	close(fd);
+}
+
 TEST_HARNESS_MAIN
