@@ -27,15 +27,13 @@ static sem_t room;
 
 static void list_one(void *arg, const struct server *server)
 {
-	const struct disk *disk = &server->disk;
-	char *real = realpath(disk->path, NULL), *bound = listener_path(&server->listener);
-	char *path = text_escape(real ?: disk->path), *socket = text_escape(bound);
+	char *bound = listener_path(&server->listener);
+	char *path = text_escape(server->path), *socket = text_escape(bound);
 
 	fprintf(arg, "%d\t%s\t%s", server_front_end(server), socket ?: "", path ?: "");
 	if (*server->name)
 		fprintf(arg, "\t%s", server->name);
 	fputc('\n', arg);
-	free(real);
 	free(bound);
 	free(path);
 	free(socket);

@@ -56,6 +56,8 @@ void server_open(struct server *server, const char *node)
 	int ret;
 
 	disk_attach(disk, node);
+	/* Not later: that may take as long as its file system does. */
+	server->path = realpath(disk->path, NULL) ?: disk->path;
 	disk->fd = move_up(disk->fd);
 	set_name(server);
 	ret = device_init(&server->device, disk->fd);

@@ -265,6 +265,27 @@ TEST_F(life, many_at_the_control_socket)
 	EXPECT_EQ(0, serve_command(args, output, sizeof(output))) TH_LOG("%s", output);
 }
 
+/* The control socket says which file is served, whatever its path has become. */
+TEST_F(life, lists_what_was_opened)
+{
+	char link[64], answer[512] = "";
+	struct front front;
+
+	snprintf(link, sizeof(link), "%s/link", self->rig.dir);
+	snprintf(self->rig.arg[0], sizeof(self->rig.arg[0]), "%s,socket=%s", link,
+		 self->rig.socket[0]);
+	ASSERT_EQ(0, symlink(self->rig.image[0], link));
+	ASSERT_EQ(0, serverig_run(&self->rig, NULL));
+	unlink(link);
+	ASSERT_EQ(0, symlink("/nowhere", link));
+	ASSERT_EQ(0, front_connect(&front, self->rig.control));
+	ASSERT_EQ(0, front_send_raw(&front, "list\n", 5, NULL, 0));
+	EXPECT_LT(0, recv(front.socket, answer, sizeof(answer) - 1, MSG_WAITALL));
+	EXPECT_NE(NULL, strstr(answer, self->rig.image[0])) TH_LOG("%s", answer);
+	front_close(&front);
+	unlink(link);
+}
+
 /* Nobody special, who may open node and image, with a limit of locked memory. */
 static void become_nobody(void)
 {
