@@ -72,6 +72,8 @@ struct vpin_dev *vpin_dev_create(const struct vpin_dev_type *type,
 	unsigned int i;
 	int ret;
 
+	if (vpin_dev_is_left(backend))
+		return ERR_PTR(-EBUSY);
 	dev = kzalloc(sizeof(*dev), GFP_KERNEL_ACCOUNT);
 	if (!dev)
 		return ERR_PTR(-ENOMEM);

@@ -8,9 +8,12 @@
  * holds its pins and its backend until the last request has come back, and
  * cannot be unloaded before.
  */
+#include <linux/fs.h>
 #include <linux/jiffies.h>
+#include <linux/list.h>
 #include <linux/minmax.h>
 #include <linux/module.h>
+#include <linux/mutex.h>
 #include <linux/rcupdate.h>
 #include <linux/workqueue.h>
 #include <vpin/dev.h>
@@ -26,6 +29,30 @@ MODULE_PARM_DESC(drain_ms,
 
 /* Nothing on it waits for a backend, so that all devices can share it. */
 static struct workqueue_struct *vpin_ends;
+
+/* Devices that were left. */
+static LIST_HEAD(vpin_left);
+static DEFINE_MUTEX(vpin_left_lock);
+
+/**
+ * vpin_dev_is_left - whether a device that was closed still uses a backend
+ * @backend: the backend
+ *
+ * What it has in flight lands in the backend, in the guest's memory and in its ring
+ * when the backend answers.  A guest whose server comes back is still there: a second
+ * device would do the same requests, and the guest be told of them twice.
+ */
+bool vpin_dev_is_left(const struct file *backend)
+{
+	const struct vpin_dev *dev;
+	bool is_left = false;
+
+	mutex_lock(&vpin_left_lock);
+	list_for_each_entry(dev, &vpin_left, left_node)
+		is_left |= dev->backend->f_mapping == backend->f_mapping;
+	mutex_unlock(&vpin_left_lock);
+	return is_left;
+}
 
 static bool vpin_dev_is_drained(const struct vpin_dev *dev)
 {
@@ -57,6 +84,9 @@ static void vpin_dev_end_work(struct work_struct *work)
 			vpin_worker_call(dev->workers[i], vpin_dev_nothing, NULL);
 	}
 	cancel_work(&dev->end_work);
+	mutex_lock(&vpin_left_lock);
+	list_del(&dev->left_node);
+	mutex_unlock(&vpin_left_lock);
 
 	pr_notice("vhost_pin: device %d: its backend has answered; all is given back\n",
 		  dev->id);
@@ -80,6 +110,9 @@ static void vpin_dev_leave(struct vpin_dev *dev)
 	pr_notice("vhost_pin: device %d: closed, but its backend does not answer: its memory stays pinned until it does\n",
 		  dev->id);
 	__module_get(THIS_MODULE);
+	mutex_lock(&vpin_left_lock);
+	list_add(&dev->left_node, &vpin_left);
+	mutex_unlock(&vpin_left_lock);
 	INIT_WORK(&dev->end_work, vpin_dev_end_work);
 	/* Who sees it as left sees the work: pairs with vpin_dev_idle(). */
 	smp_store_release(&dev->left, true);

@@ -2,11 +2,13 @@
 #include <inttypes.h>
 #include <poll.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "../cli/say.h"
@@ -18,17 +20,20 @@
 /* How long one may take for his line, in milliseconds. */
 #define PATIENCE_MS	10000
 
+/* Requests at once, others wait: descriptors and threads are the disks', too. */
+#define REQUESTS_MAX	128
+
+static sem_t room;
+
 static void list_one(void *arg, const struct server *server)
 {
-	const struct disk *disk = &server->disk;
-	char *real = realpath(disk->path, NULL), *bound = listener_path(&server->listener);
-	char *path = text_escape(real ?: disk->path), *socket = text_escape(bound);
+	char *bound = listener_path(&server->listener);
+	char *path = text_escape(server->path), *socket = text_escape(bound);
 
 	fprintf(arg, "%d\t%s\t%s", server_front_end(server), socket ?: "", path ?: "");
 	if (*server->name)
 		fprintf(arg, "\t%s", server->name);
 	fputc('\n', arg);
-	free(real);
 	free(bound);
 	free(path);
 	free(socket);
@@ -80,14 +85,31 @@ static void act(FILE *answer, char *line)
 	fprintf(answer, "error '%s' is not a request\n", line);
 }
 
+static int64_t now_ms(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return time.tv_sec * 1000LL + time.tv_nsec / 1000000;
+}
+
+/* Whether there is something to read before it is @until. */
+static bool wait_until(int fd, int64_t until)
+{
+	struct pollfd pollfd = { .fd = fd, .events = POLLIN };
+	int64_t left = until - now_ms();
+
+	return left > 0 && poll(&pollfd, 1, left) == 1;
+}
+
 /* A line without its end.  Whether there came one. */
 static bool read_line(int fd, char *line, size_t size)
 {
-	struct pollfd pollfd = { .fd = fd, .events = POLLIN };
+	int64_t until = now_ms() + PATIENCE_MS;
 	size_t length = 0;
 	char *end;
 
-	while (length < size - 1 && poll(&pollfd, 1, PATIENCE_MS) == 1) {
+	while (length < size - 1 && wait_until(fd, until)) {
 		ssize_t got = read(fd, line + length, size - 1 - length);
 
 		if (got <= 0)
@@ -103,21 +125,26 @@ static bool read_line(int fd, char *line, size_t size)
 	return false;
 }
 
-static void *answer(void *arg)
+static void serve_one(int fd)
 {
-	int fd = (intptr_t)arg;
 	char line[4096];
 	FILE *stream;
 
 	if (!read_line(fd, line, sizeof(line))) {
 		close(fd);
-		return NULL;
+		return;
 	}
 	stream = fdopen(fd, "w");
 	if (stream) {
 		act(stream, line);
 		fclose(stream);
 	}
+}
+
+static void *answer(void *arg)
+{
+	serve_one((intptr_t)arg);
+	sem_post(&room);
 	return NULL;
 }
 
@@ -132,13 +159,16 @@ static void *accept_all(void *arg)
 		int fd;
 
 		poll(&pollfd, 1, -1);
+		while (sem_wait(&room))
+			;
 		fd = listener_accept(listener);
-		if (fd < 0)
-			continue;
-		if (pthread_create(&thread, NULL, answer, (void *)(intptr_t)fd))
-			close(fd);
-		else
+		if (fd >= 0 && !pthread_create(&thread, NULL, answer, (void *)(intptr_t)fd)) {
 			pthread_detach(thread);
+			continue;
+		}
+		if (fd >= 0)
+			close(fd);
+		sem_post(&room);
 	}
 	return NULL;
 }
@@ -146,7 +176,10 @@ static void *accept_all(void *arg)
 void control_start(const struct listener *listener)
 {
 	pthread_t thread;
-	int error = pthread_create(&thread, NULL, accept_all, (void *)listener);
+	int error;
+
+	sem_init(&room, 0, REQUESTS_MAX);
+	error = pthread_create(&thread, NULL, accept_all, (void *)listener);
 
 	if (error)
 		die(EXIT_FAILURE, "cannot start a thread: %s", strerror(error));

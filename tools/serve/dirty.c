@@ -2,25 +2,17 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include "dirty.h"
-
-static void unmap(const struct dirty *dirty)
-{
-	if (dirty->map)
-		munmap(dirty->map, dirty->map_size);
-}
 
 /* Turns the log on if it is wanted, and off if it is not. */
 static int update(struct dirty *dirty, struct reason *why)
 {
-	bool on = dirty->wanted && dirty->map;
+	bool on = dirty->wanted && dirty->mapping.pages;
 	int ret = 0;
 
 	if (on)
-		ret = device_set_log(dirty->device, dirty->bitmap, dirty->size);
+		ret = device_set_log(dirty->device, dirty->mapping.start, dirty->size);
 	else if (dirty->on)
 		ret = device_set_log(dirty->device, NULL, 0);
 	if (ret)
@@ -33,25 +25,21 @@ static int update(struct dirty *dirty, struct reason *why)
 int dirty_set(struct dirty *dirty, const struct vhost_user_log *log, int fd,
 	      struct reason *why)
 {
-	uint64_t skip = log->offset % sysconf(_SC_PAGESIZE);
 	struct dirty next = *dirty;
 	int ret;
 
 	if (!log->size || log->size >> 48 || log->offset + log->size < log->offset)
 		return reason_is(why, EINVAL, "a bitmap of %#" PRIx64 " bytes", log->size);
+	ret = mapping_open(&next.mapping, fd, log->offset, log->size);
+	if (ret)
+		return reason_is(why, -ret, "cannot map the bitmap: %s", strerror(-ret));
 	next.size = log->size;
-	next.map_size = log->size + skip;
-	next.map = mmap(NULL, next.map_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
-			log->offset - skip);
-	if (next.map == MAP_FAILED)
-		return reason_is(why, errno, "cannot map the bitmap: %s", strerror(errno));
-	next.bitmap = (char *)next.map + skip;
 	ret = update(&next, why);
 	if (ret) {
-		unmap(&next);
+		mapping_close(&next.mapping);
 		return ret;
 	}
-	unmap(dirty);
+	mapping_close(&dirty->mapping);
 	*dirty = next;
 	return 0;
 }
@@ -78,6 +66,6 @@ void dirty_clear(struct dirty *dirty)
 {
 	if (dirty->on)
 		device_set_log(dirty->device, NULL, 0);
-	unmap(dirty);
+	mapping_close(&dirty->mapping);
 	*dirty = (struct dirty){ .device = dirty->device };
 }

@@ -9,15 +9,14 @@
 #include <stdbool.h>
 
 #include "device.h"
+#include "mapping.h"
 #include "protocol.h"
 #include "reason.h"
 
 struct dirty {
 	struct device *device;
-	void *map;			/* pages of it, or NULL */
-	size_t map_size;
-	void *bitmap;
-	size_t size;			/* bytes of it */
+	struct mapping mapping;		/* of the bitmap, if there is one */
+	size_t size;			/* its bytes */
 	bool wanted;			/* the front-end wants the log */
 	bool on;			/* the module fills it: wanted, and there is a bitmap */
 };

@@ -1,13 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
 #include <inttypes.h>
-#include <linux/magic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "../cli/memlock.h"
@@ -42,16 +39,6 @@ static int check_region(const struct vhost_user_region *at, struct reason *why)
 	return 0;
 }
 
-/* Bytes that offset and length of a mapping must be multiples of. */
-static uint64_t map_unit(int fd)
-{
-	struct statfs fs;
-
-	if (!fstatfs(fd, &fs) && fs.f_type == HUGETLBFS_MAGIC)
-		return fs.f_bsize;
-	return sysconf(_SC_PAGESIZE);
-}
-
 static int check_file(const struct vhost_user_region *at, int fd, struct stat *st,
 		      struct reason *why)
 {
@@ -77,34 +64,22 @@ static int map(struct region *region, const struct vhost_user_region *at, int fd
 	       struct reason *why)
 {
 	struct stat st;
-	uint64_t skip;
 	int ret;
 
 	ret = check_file(at, fd, &st, why);
 	if (ret)
 		return ret;
-	skip = at->offset % map_unit(fd);
-	*region = (struct region){
-		.at = *at,
-		.dev = st.st_dev,
-		.inode = st.st_ino,
-		.map_size = at->size + skip,
-	};
-	/* The kernel rounds a length up when it maps, but not when it unmaps. */
-	region->map_size += -region->map_size % map_unit(fd);
-	region->map = mmap(NULL, region->map_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
-			   at->offset - skip);
-	if (region->map == MAP_FAILED)
-		return reason_is(why, errno, "cannot map the region at %#" PRIx64 ": %s%s", at->gpa,
-				 strerror(errno), errno == EACCES ? " (it must be writable)" : "");
-	madvise(region->map, region->map_size, MADV_DONTDUMP);
-	region->start = region->map + skip;
+	*region = (struct region){ .at = *at, .dev = st.st_dev, .inode = st.st_ino };
+	ret = mapping_open(&region->mapping, fd, at->offset, at->size);
+	if (ret)
+		return reason_is(why, -ret, "cannot map the region at %#" PRIx64 ": %s%s", at->gpa,
+				 strerror(-ret), ret == -EACCES ? " (it must be writable)" : "");
 	return 0;
 }
 
 static void unmap(struct region *region)
 {
-	munmap(region->map, region->map_size);
+	mapping_close(&region->mapping);
 }
 
 /* Why the module did not pin a region, which says no more than that. */
@@ -134,7 +109,7 @@ static int pin_error(const struct vhost_user_region *at, int error, struct reaso
 static int pin(struct memory *memory, struct region *region, struct reason *why)
 {
 	const struct vhost_user_region *at = &region->at;
-	int ret = device_map(memory->device, at->gpa, at->size, region->start);
+	int ret = device_map(memory->device, at->gpa, at->size, region->mapping.start);
 
 	if (!ret || (ret == -EFAULT && memory->holes))
 		return 0;
@@ -309,6 +284,8 @@ int memory_set(struct memory *memory, const struct vhost_user_region *at, const 
 void memory_clear(struct memory *memory)
 {
 	device_unmap(memory->device, 0, UINT64_MAX);
+	/* A length has no room for the last byte. */
+	device_unmap(memory->device, UINT64_MAX, 1);
 	/* One that could not be ended, for want of memory, is still open. */
 	device_batch_end(memory->device);
 	while (memory->num)
@@ -345,7 +322,7 @@ int memory_read(const struct memory *memory, uint64_t gpa, void *to, size_t size
 		if (gpa < region->at.gpa || offset >= region->at.size ||
 		    size > region->at.size - offset)
 			continue;
-		remote.iov_base = region->start + offset;
+		remote.iov_base = region->mapping.start + offset;
 		errno = EFAULT;		/* for what is read in part */
 		return process_vm_readv(getpid(), &local, 1, &remote, 1, 0) == (ssize_t)size ?
 		       0 : -errno;

@@ -14,6 +14,7 @@
 #include <sys/types.h>
 
 #include "device.h"
+#include "mapping.h"
 #include "protocol.h"
 #include "reason.h"
 
@@ -24,9 +25,7 @@ struct region {
 	struct vhost_user_region at;
 	dev_t dev;			/* the file that it is of */
 	ino_t inode;
-	char *map;			/* pages of it; the region begins at @start */
-	size_t map_size;
-	char *start;
+	struct mapping mapping;
 	bool kept;			/* stays in the table that is being set */
 };
 

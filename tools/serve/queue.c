@@ -2,6 +2,7 @@
 #include <endian.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -92,10 +93,16 @@ static int read_base(const struct queue *queue, struct device_ring *ring, struct
 	return 0;
 }
 
-/* What ended before it started may not have been told: the driver looks again. */
+/*
+ * What ended before it started may not have been told: the driver looks again.  Who
+ * writes to an eventfd that is full waits for its reader; and who has not read yet will
+ * look.
+ */
 static void signal_call(const struct queue *queue)
 {
-	if (queue->call >= 0)
+	struct pollfd pollfd = { .fd = queue->call, .events = POLLOUT };
+
+	if (poll(&pollfd, 1, 0) == 1 && pollfd.revents & POLLOUT)
 		eventfd_write(queue->call, 1);
 }
 

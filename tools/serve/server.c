@@ -56,6 +56,8 @@ void server_open(struct server *server, const char *node)
 	int ret;
 
 	disk_attach(disk, node);
+	/* Not later: that may take as long as its file system does. */
+	server->path = realpath(disk->path, NULL) ?: disk->path;
 	disk->fd = move_up(disk->fd);
 	set_name(server);
 	ret = device_init(&server->device, disk->fd);
@@ -109,22 +111,26 @@ static void *serve(void *arg)
 	struct session *session = &server->session;
 
 	for (;;) {
+		/*
+		 * Who comes after another one has left must not find him there: so he is
+		 * looked for first, and let in last, when all was read.
+		 */
 		struct pollfd fds[] = {
-			{ .fd = server->device.config_call, .events = POLLIN },
-			{ .fd = session->socket, .events = POLLIN },
 			{ .fd = server->listener.fd, .events = POLLIN },
+			{ .fd = session->socket, .events = POLLIN },
+			{ .fd = server->device.config_call, .events = POLLIN },
 		};
 
 		if (poll(fds, 3, -1) < 0)
 			continue;
-		if (fds[0].revents)
+		if (fds[2].revents)
 			session_config_changed(session);
 		if (fds[1].revents)
 			session_receive(session);
+		else if (fds[0].revents)
+			accept_one(server);
 		if (session->socket < 0)
 			set_front_end(server, 0);
-		if (fds[2].revents)
-			accept_one(server);
 	}
 	return NULL;
 }

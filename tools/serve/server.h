@@ -14,6 +14,7 @@
 
 struct server {
 	struct disk disk;
+	const char *path;		/* of the disk, when it was opened */
 	struct device device;
 	char name[16];			/* vpinN; empty: the module does not say */
 	struct listener listener;

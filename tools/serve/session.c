@@ -68,6 +68,7 @@ static int set_features(struct session *session, struct message *message, struct
 {
 	uint64_t features = message->payload.u64;
 	uint64_t unknown = features & ~features_offered(session);
+	uint64_t before = session->device->features;
 	unsigned int i;
 	int ret;
 
@@ -76,10 +77,15 @@ static int set_features(struct session *session, struct message *message, struct
 	ret = device_set_features(session->device, features & ~FEATURES_OURS);
 	if (ret)
 		return reason_is(why, -ret, "the features change while queues run");
+	ret = dirty_want(&session->dirty, features & BIT(VHOST_USER_F_LOG_ALL), why);
+	if (ret) {
+		device_set_features(session->device, before);
+		return ret;
+	}
 	for (i = 0; i < session->device->num_queues; i++)
 		session->queues[i].always_enabled =
 			!(features & BIT(VHOST_USER_F_PROTOCOL_FEATURES));
-	return dirty_want(&session->dirty, features & BIT(VHOST_USER_F_LOG_ALL), why);
+	return 0;
 }
 
 static int get_protocol_features(struct session *session, struct message *message,
@@ -313,12 +319,15 @@ static int get_config(struct session *session, struct message *message, struct r
 	int ret;
 
 	if (config->size > VHOST_USER_CONFIG_MAX ||
-	    config->offset > VHOST_USER_CONFIG_MAX - config->size)
+	    config->offset > VHOST_USER_CONFIG_MAX - config->size) {
 		ret = reason_is(why, EINVAL, "%u bytes at %u are beyond %d", config->size,
 				config->offset, VHOST_USER_CONFIG_MAX);
-	else
+	} else {
 		ret = device_get_config(session->device, config->offset, config->size,
 					config->data);
+		if (ret)
+			reason_errno(why, -ret);
+	}
 	/* The protocol's way to say no is a reply of nothing. */
 	if (ret) {
 		report(session->report, "GET_CONFIG was refused: %s", why->text);

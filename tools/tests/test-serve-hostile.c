@@ -624,6 +624,63 @@ TEST_F(hostile, channels)
 	close(ends[0]);
 }
 
+/* An eventfd that holds as much as it can: who writes to it would wait for a reader. */
+TEST_F(hostile, call_that_is_full)
+{
+	struct udisk *disk = &self->disk;
+	struct front *front = &disk->front;
+	int full = eventfd(0, EFD_CLOEXEC);
+
+	ASSERT_EQ(0, eventfd_write(full, UINT64_MAX - 1));
+	ASSERT_EQ(0, front_add_memory(front, &disk->guest));
+	ASSERT_EQ(0, front_setup(front, &disk->vqs[0], 0));
+	ASSERT_EQ(0, front_ask_u64(front, VHOST_USER_SET_VRING_CALL, 0, full));
+	/* When it starts the call is signalled, and when there was none. */
+	EXPECT_EQ(0, front_enable(front, 0, true));
+	EXPECT_EQ(0, front_ask_u64(front, VHOST_USER_SET_VRING_CALL, VHOST_USER_VRING_NOFD, -1));
+	EXPECT_EQ(0, front_ask_u64(front, VHOST_USER_SET_VRING_CALL, 0, full));
+	EXPECT_EQ(0, udisk_works(&self->other, 3));
+	close(full);
+	EXPECT_EQ(0, front_ask(front, VHOST_USER_RESET_DEVICE, "", 0, -1));
+	EXPECT_EQ(0, udisk_start(disk));
+	EXPECT_EQ(0, udisk_works(disk, 3));
+}
+
+/* Hangs up with messages that are not read yet: the next one is not a second one. */
+TEST_F(hostile, leaves_messages_behind)
+{
+	struct front *front = &self->disk.front;
+	unsigned int i;
+
+	kill(self->rig.serve.pid, SIGSTOP);
+	ASSERT_EQ(self->rig.serve.pid, waitpid(self->rig.serve.pid, NULL, WUNTRACED));
+	for (i = 0; i < 20; i++)
+		ASSERT_EQ(0, front_tell_state(front, VHOST_USER_SET_VRING_NUM, 0, 128));
+	front_close(front);
+	ASSERT_EQ(0, front_connect(front, self->rig.socket[0]));
+	kill(self->rig.serve.pid, SIGCONT);
+	EXPECT_EQ(0, front_greet(front));
+	EXPECT_EQ(0, serve_count(&self->rig.serve, "another front-end"));
+}
+
+/* Memory up to the last address there is: nothing of it is left. */
+TEST_F(hostile, memory_at_the_end)
+{
+	struct front *front = &self->disk.front;
+	struct vhost_user_slot slot = { .region = front_region(&self->disk.guest) };
+	unsigned int i;
+
+	slot.region.gpa = UINT64_MAX;
+	slot.region.size = 1;
+	for (i = 0; i < 2; i++) {
+		EXPECT_EQ(0, front_ask(front, VHOST_USER_ADD_MEM_REG, &slot, sizeof(slot),
+				       self->disk.guest.memfd));
+		front_close(front);
+		ASSERT_EQ(0, front_connect(front, self->rig.socket[0]));
+		ASSERT_EQ(0, front_greet(front));
+	}
+}
+
 /* Logs that are none. */
 TEST_F(hostile, logs)
 {
@@ -642,6 +699,50 @@ TEST_F(hostile, logs)
 	EXPECT_EQ(EINVAL, front_ask(front, VHOST_USER_SET_LOG_BASE, &log, size, fd));
 	log = (struct vhost_user_log){ .size = 8192, .offset = -4096ULL };
 	EXPECT_EQ(EINVAL, front_ask(front, VHOST_USER_SET_LOG_BASE, &log, size, fd));
+	close(fd);
+}
+
+/* Whether the server has a file of this name mapped. */
+static bool has_mapped(const struct serve *serve, const char *name)
+{
+	char path[64], line[512];
+	bool found = false;
+	FILE *maps;
+
+	snprintf(path, sizeof(path), "/proc/%d/maps", serve->pid);
+	maps = fopen(path, "re");
+	while (maps && fgets(line, sizeof(line), maps))
+		found |= !!strstr(line, name);
+	if (maps)
+		fclose(maps);
+	return found;
+}
+
+/* A log of huge pages, any part of one: nothing of it stays mapped. */
+TEST_F(hostile, log_of_huge_pages)
+{
+	struct front *front = &self->disk.front;
+	struct vhost_user_log log = { .size = 4096 };
+	const size_t huge = 2 << 20;
+	struct front_reply reply;
+	int fd = memfd_create("huge", MFD_CLOEXEC | MFD_HUGETLB);
+	void *map;
+
+	if (fd < 0 || ftruncate(fd, huge))
+		SKIP(return, "no huge pages in this kernel");
+	map = mmap(NULL, huge, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (map == MAP_FAILED)
+		SKIP(return, "no huge pages: /proc/sys/vm/nr_hugepages");
+	for (; log.offset < 3 * 4096; log.offset += 4096) {
+		ASSERT_EQ(0, front_send(front, VHOST_USER_SET_LOG_BASE, VHOST_USER_NEED_REPLY,
+					&log, sizeof(log), &fd, 1));
+		ASSERT_EQ(0, front_receive(front, &reply, FRONT_TIMEOUT_MS));
+		EXPECT_EQ(sizeof(log), reply.header.size) TH_LOG("at %lu", log.offset);
+		EXPECT_TRUE(has_mapped(&self->rig.serve, "memfd:huge"));
+	}
+	EXPECT_EQ(0, front_ask(front, VHOST_USER_SET_OWNER, "", 0, -1));
+	EXPECT_FALSE(has_mapped(&self->rig.serve, "memfd:huge"));
+	munmap(map, huge);
 	close(fd);
 }
 

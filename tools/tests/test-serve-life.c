@@ -230,6 +230,63 @@ TEST_F(life, inherited_sockets)
 	serve_end(&self->rig.serve, 0);
 }
 
+#define FILES	400
+
+static void have_few_files(void)
+{
+	const struct rlimit limit = { .rlim_cur = FILES, .rlim_max = FILES };
+
+	if (setrlimit(RLIMIT_NOFILE, &limit))
+		_exit(1);
+}
+
+/* As many as may have files come to the control socket, and say nothing. */
+TEST_F(life, many_at_the_control_socket)
+{
+	const char *const args[] = { "resize", "--control", self->rig.control,
+				     self->rig.socket[0], NULL };
+	struct front silent[FILES];
+	char output[256];
+	int i, tries = 0, num = 0, before;
+
+	ASSERT_EQ(0, serverig_run(&self->rig, have_few_files));
+	before = serve_files(&self->rig.serve);
+	/* Until one is not let in. */
+	while (before + num < FILES - 2 && tries < 50) {
+		ASSERT_EQ(0, front_connect(&silent[num], self->rig.control));
+		num++;
+		for (tries = 0; tries < 50 && serve_files(&self->rig.serve) < before + num; tries++)
+			usleep(1000);
+	}
+	ASSERT_EQ(0, udisk_connect(&self->disk, self->rig.socket[0]));
+	ASSERT_EQ(0, udisk_start(&self->disk));
+	EXPECT_EQ(0, udisk_works(&self->disk, 1));
+	for (i = 0; i < num; i++)
+		front_close(&silent[i]);
+	EXPECT_EQ(0, serve_command(args, output, sizeof(output))) TH_LOG("%s", output);
+}
+
+/* The control socket says which file is served, whatever its path has become. */
+TEST_F(life, lists_what_was_opened)
+{
+	char link[64], answer[512] = "";
+	struct front front;
+
+	snprintf(link, sizeof(link), "%s/link", self->rig.dir);
+	snprintf(self->rig.arg[0], sizeof(self->rig.arg[0]), "%s,socket=%s", link,
+		 self->rig.socket[0]);
+	ASSERT_EQ(0, symlink(self->rig.image[0], link));
+	ASSERT_EQ(0, serverig_run(&self->rig, NULL));
+	unlink(link);
+	ASSERT_EQ(0, symlink("/nowhere", link));
+	ASSERT_EQ(0, front_connect(&front, self->rig.control));
+	ASSERT_EQ(0, front_send_raw(&front, "list\n", 5, NULL, 0));
+	EXPECT_LT(0, recv(front.socket, answer, sizeof(answer) - 1, MSG_WAITALL));
+	EXPECT_NE(NULL, strstr(answer, self->rig.image[0])) TH_LOG("%s", answer);
+	front_close(&front);
+	unlink(link);
+}
+
 /* Nobody special, who may open node and image, with a limit of locked memory. */
 static void become_nobody(void)
 {
@@ -654,6 +711,56 @@ TEST_F(hang, killed)
 	unlink(self->rig.socket[0]);
 	unlink(self->rig.socket[1]);
 	unlink(self->rig.control);
+}
+
+/* Reads are answered at once, writes after seconds. */
+#define SLOW_WRITES	"'0 32768 delay /dev/ram2 0 0 /dev/ram2 0 3000'"
+
+/*
+ * What a server that was killed had in flight is still to be done: no other one begins
+ * to do it again before, whose the disk may be.
+ */
+TEST_F(hang, comes_back)
+{
+	const char *const args[] = { "--disk", self->arg, NULL };
+	struct udisk *disk = &self->disk;
+	struct vq *vq = &disk->vqs[0];
+	struct vring_used_elem elem;
+	struct serve early;
+	int ret, tries = 250;
+
+	ASSERT_EQ(0, dm_command("resume"));
+	ASSERT_EQ(0, vq_wait(vq, &elem, VQ_TIMEOUT_MS));
+	ASSERT_EQ(0, dm_command("suspend"));
+	ASSERT_EQ(0, dm_command("reload --table " SLOW_WRITES));
+	ASSERT_EQ(0, dm_command("resume"));
+	ASSERT_EQ(0, blk_add(vq, &disk->request, VIRTIO_BLK_T_OUT, 0, disk->data, 4096));
+	vq_publish(vq);
+	usleep(100000);
+	serve_end(&self->rig.serve, SIGKILL);
+	unlink(self->rig.socket[1]);
+	unlink(self->rig.control);
+	udisk_hang_up(disk);
+
+	strcat(self->arg, ",share");
+	ret = serve_start(&early, args, NULL);
+	EXPECT_EQ(-ECHILD, ret);
+	EXPECT_TRUE(serve_said(&early, "that the disk does not answer"));
+	if (!ret)
+		ret = udisk_connect(disk, self->rig.socket[0]) ?: udisk_start(disk);
+	sleep(5);
+	EXPECT_EQ(1, le16toh(vq->used->idx) - vq->next_used);
+	serve_end(&early, SIGTERM);
+	udisk_hang_up(disk);
+
+	do {
+		ret = serve_start(&self->rig.serve, args, NULL);
+	} while (ret && tries-- && !usleep(20000));
+	ASSERT_EQ(0, ret);
+	EXPECT_EQ(0, udisk_connect(disk, self->rig.socket[0]));
+	EXPECT_TRUE(vq_take(vq, &elem));
+	EXPECT_EQ(0, udisk_start(disk));
+	EXPECT_TRUE(udisk_reads(disk, 0, 0, 4096, 2));
 }
 
 TEST_HARNESS_MAIN

@@ -257,6 +257,22 @@ TEST_F(log, refused)
 	close(fd);
 }
 
+/* Features that come with a log that is none change nothing: queues wait for ENABLE. */
+TEST_F(log, refused_with_features)
+{
+	struct front *front = &self->disk.front;
+	const struct vhost_user_log log = { .size = LOG_SIZE };
+	const uint64_t features = front->features & ~(1ULL << VHOST_USER_F_PROTOCOL_FEATURES);
+	int fd = memfd_create("short", MFD_CLOEXEC);
+
+	ASSERT_EQ(0, front_tell(front, VHOST_USER_SET_LOG_BASE, &log, sizeof(log), fd));
+	ASSERT_EQ(0, front_receive(front, &(struct front_reply){ 0 }, FRONT_TIMEOUT_MS));
+	EXPECT_EQ(EFAULT, front_ask_u64(front, VHOST_USER_SET_FEATURES, features, -1));
+	ASSERT_EQ(0, front_setup(front, &self->disk.vqs[0], 0));
+	EXPECT_EQ(0, front_ask_state(front, VHOST_USER_SET_VRING_BASE, 0, 0));
+	close(fd);
+}
+
 /* The next session begins without. */
 TEST_F(log, ends_with_its_session)
 {
