@@ -156,8 +156,8 @@ struct vpin_follow {
  * @config_call: signalled when config space or status changes by themselves
  * @needs_reset: a queue broke
  * @ending: closed
+ * @ending_node: in the list of such devices, until it has nothing in flight
  * @left: and left to the module until it is drained
- * @left_node: in the list of such devices
  * @end_work: frees it then
  */
 struct vpin_dev {
@@ -200,8 +200,8 @@ struct vpin_dev {
 	struct eventfd_ctx *config_call;
 	bool needs_reset;
 	bool ending;
+	struct list_head ending_node;
 	bool left;
-	struct list_head left_node;
 	struct work_struct end_work;
 };
 
@@ -258,7 +258,7 @@ int vpin_dev_init_owner(struct vpin_dev *dev, u16 nr_workers);
 void vpin_dev_fini_owner(struct vpin_dev *dev);
 struct vpin_worker *vpin_dev_worker(struct vpin_dev *dev, u16 index);
 void vpin_dev_idle(struct vpin_dev *dev);
-bool vpin_dev_is_left(const struct file *backend);
+int vpin_dev_wait_ended(const struct file *backend);
 int vpin_dev_init_follow(struct vpin_dev *dev);
 void vpin_dev_stop_follow(struct vpin_dev *dev);
 void vpin_dev_fini_follow(struct vpin_dev *dev);

@@ -15,6 +15,8 @@
 #include <linux/module.h>
 #include <linux/mutex.h>
 #include <linux/rcupdate.h>
+#include <linux/spinlock.h>
+#include <linux/wait.h>
 #include <linux/workqueue.h>
 #include <vpin/dev.h>
 #include <vpin/init.h>
@@ -30,28 +32,65 @@ MODULE_PARM_DESC(drain_ms,
 /* Nothing on it waits for a backend, so that all devices can share it. */
 static struct workqueue_struct *vpin_ends;
 
-/* Devices that were left. */
-static LIST_HEAD(vpin_left);
-static DEFINE_MUTEX(vpin_left_lock);
+/* Devices that were closed and still use their backends, and who waits for one. */
+static LIST_HEAD(vpin_ending);
+static DEFINE_SPINLOCK(vpin_ending_lock);
+static DECLARE_WAIT_QUEUE_HEAD(vpin_ended);
 
-/**
- * vpin_dev_is_left - whether a device that was closed still uses a backend
- * @backend: the backend
- *
- * What it has in flight lands in the backend, in the guest's memory and in its ring
- * when the backend answers.  A guest whose server comes back is still there: a second
- * device would do the same requests, and the guest be told of them twice.
- */
-bool vpin_dev_is_left(const struct file *backend)
+static void vpin_dev_begin_end(struct vpin_dev *dev)
+{
+	WRITE_ONCE(dev->ending, true);
+	spin_lock(&vpin_ending_lock);
+	list_add(&dev->ending_node, &vpin_ending);
+	spin_unlock(&vpin_ending_lock);
+}
+
+/* It has nothing in flight any more, and will not have. */
+static void vpin_dev_has_ended(struct vpin_dev *dev)
+{
+	spin_lock(&vpin_ending_lock);
+	list_del(&dev->ending_node);
+	spin_unlock(&vpin_ending_lock);
+	wake_up_all(&vpin_ended);
+}
+
+/* Return: 0 if no device that ends uses @backend, -EBUSY if it was left, or -EAGAIN. */
+static int vpin_dev_ask_ending(const struct file *backend)
 {
 	const struct vpin_dev *dev;
-	bool is_left = false;
+	int ret = 0;
 
-	mutex_lock(&vpin_left_lock);
-	list_for_each_entry(dev, &vpin_left, left_node)
-		is_left |= dev->backend->f_mapping == backend->f_mapping;
-	mutex_unlock(&vpin_left_lock);
-	return is_left;
+	spin_lock(&vpin_ending_lock);
+	list_for_each_entry(dev, &vpin_ending, ending_node) {
+		if (dev->backend->f_mapping != backend->f_mapping)
+			continue;
+		ret = READ_ONCE(dev->left) ? -EBUSY : -EAGAIN;
+		if (ret == -EBUSY)
+			break;
+	}
+	spin_unlock(&vpin_ending_lock);
+	return ret;
+}
+
+/**
+ * vpin_dev_wait_ended - waits until no device that was closed uses a backend
+ * @backend: the backend
+ *
+ * What such a device has in flight lands in the backend, in the guest's memory and in
+ * its ring when the backend answers.  A guest whose server comes back is still there: a
+ * second device would do the same requests, and the guest be told of them twice.
+ *
+ * Context: sleeps as long as a close does (drain_ms).
+ * Return: 0; -EBUSY if the backend does not answer; -ERESTARTSYS if the caller is
+ * being killed.
+ */
+int vpin_dev_wait_ended(const struct file *backend)
+{
+	int ret = 0;
+
+	return wait_event_killable(vpin_ended,
+				   (ret = vpin_dev_ask_ending(backend)) !=
+				   -EAGAIN) ?: ret;
 }
 
 static bool vpin_dev_is_drained(const struct vpin_dev *dev)
@@ -84,9 +123,7 @@ static void vpin_dev_end_work(struct work_struct *work)
 			vpin_worker_call(dev->workers[i], vpin_dev_nothing, NULL);
 	}
 	cancel_work(&dev->end_work);
-	mutex_lock(&vpin_left_lock);
-	list_del(&dev->left_node);
-	mutex_unlock(&vpin_left_lock);
+	vpin_dev_has_ended(dev);
 
 	pr_notice("vhost_pin: device %d: its backend has answered; all is given back\n",
 		  dev->id);
@@ -110,14 +147,12 @@ static void vpin_dev_leave(struct vpin_dev *dev)
 	pr_notice("vhost_pin: device %d: closed, but its backend does not answer: its memory stays pinned until it does\n",
 		  dev->id);
 	__module_get(THIS_MODULE);
-	mutex_lock(&vpin_left_lock);
-	list_add(&dev->left_node, &vpin_left);
-	mutex_unlock(&vpin_left_lock);
 	INIT_WORK(&dev->end_work, vpin_dev_end_work);
 	/* Who sees it as left sees the work: pairs with vpin_dev_idle(). */
 	smp_store_release(&dev->left, true);
 	/* What came back before that was not seen. */
 	queue_work(vpin_ends, &dev->end_work);
+	wake_up_all(&vpin_ended);
 }
 
 /*
@@ -169,13 +204,15 @@ void vpin_dev_destroy(struct vpin_dev *dev)
 	unsigned long end = vpin_dev_drain_end(dev);
 	bool drained;
 
-	WRITE_ONCE(dev->ending, true);
+	vpin_dev_begin_end(dev);
 	drained = vpin_dev_drain(dev, end);
 	vpin_dev_stop_follow(dev);
-	if (drained)
-		vpin_dev_free(dev, end);
-	else
+	if (!drained) {
 		vpin_dev_leave(dev);
+		return;
+	}
+	vpin_dev_has_ended(dev);
+	vpin_dev_free(dev, end);
 }
 
 int vpin_dev_end_init(void)

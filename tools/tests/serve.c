@@ -66,13 +66,16 @@ static bool is_ready(struct serve *serve)
 {
 	struct pollfd pollfd = { .fd = serve->notify, .events = POLLIN };
 	char said[64] = "";
+	siginfo_t ended;
 	int waited;
 
 	for (waited = 0; waited < READY_MS; waited += 20) {
 		if (poll(&pollfd, 1, 20) == 1)
 			return recv(serve->notify, said, sizeof(said) - 1, 0) > 0 &&
 			       !strcmp(said, "READY=1");
-		if (waitpid(serve->pid, NULL, WNOHANG | WNOWAIT) == serve->pid)
+		ended.si_pid = 0;
+		if (waitid(P_PID, serve->pid, &ended, WEXITED | WNOHANG | WNOWAIT) ||
+		    ended.si_pid)
 			return false;
 	}
 	return false;

@@ -728,6 +728,7 @@ TEST_F(hang, comes_back)
 	struct vring_used_elem elem;
 	struct serve early;
 	int ret, tries = 250;
+	long start;
 
 	ASSERT_EQ(0, dm_command("resume"));
 	ASSERT_EQ(0, vq_wait(vq, &elem, VQ_TIMEOUT_MS));
@@ -737,14 +738,19 @@ TEST_F(hang, comes_back)
 	ASSERT_EQ(0, blk_add(vq, &disk->request, VIRTIO_BLK_T_OUT, 0, disk->data, 4096));
 	vq_publish(vq);
 	usleep(100000);
-	serve_end(&self->rig.serve, SIGKILL);
-	unlink(self->rig.socket[1]);
-	unlink(self->rig.control);
+	/* It waits for its disk, and then leaves it, while the next one begins. */
+	ASSERT_EQ(0, kill(self->rig.serve.pid, SIGKILL));
+	usleep(100000);
 	udisk_hang_up(disk);
 
 	strcat(self->arg, ",share");
+	start = now_ms();
 	ret = serve_start(&early, args, NULL);
 	EXPECT_EQ(-ECHILD, ret);
+	EXPECT_GT(DRAIN_MS + 1000, now_ms() - start);
+	serve_end(&self->rig.serve, SIGKILL);
+	unlink(self->rig.socket[1]);
+	unlink(self->rig.control);
 	EXPECT_TRUE(serve_said(&early, "that the disk does not answer"));
 	if (!ret)
 		ret = udisk_connect(disk, self->rig.socket[0]) ?: udisk_start(disk);
