@@ -12,12 +12,12 @@ from module import Module
 from server import Serve, StorageDaemon
 from tap import Failed, note
 
-TURNS = 5
+TURNS = 9
 MEM = 1024
-MIB_S = 96 << 20        # so slow that the log is on for some time
+MIB_S = 192 << 20       # so slow that the log is on for some time
 # Milliseconds of sending that QEMU may leave for when it has stopped: of the 300 that it
-# leaves itself, most would be the time of memory, and the same for both.
-LEFT = 50
+# leaves itself, most would be the time of memory, and a matter of luck for both.
+LEFT = 10
 MOST = 1.2              # times the other's downtime
 
 
