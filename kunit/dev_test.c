@@ -494,6 +494,55 @@ static void destroy_waits_for_who_still_ends(struct kunit *test)
 	put_task_struct(task);
 }
 
+/*
+ * While a device waits for its first queue the second one's last request ends, and its
+ * turn takes long; then the first one's.  Waits for the device's end as an attach does.
+ * Return: what the second queue's driver was told by then.
+ */
+static int end_both_and_wait(struct vpin_rig *rig)
+{
+	struct vpin_fake *fake = container_of(rig, struct vpin_fake, rig);
+	struct vpin_vq *vq = &rig->dev->vqs[1];
+
+	if (!WAIT_UNTIL(READ_ONCE(rig->dev->ending)))
+		return -ETIMEDOUT;
+	msleep(50);
+	WRITE_ONCE(vq->woken, true);
+	vpin_fake_release(fake, 1);
+	if (!WAIT_UNTIL(!READ_ONCE(vq->inflight)))
+		return -ETIMEDOUT;
+	vpin_fake_release(fake, 1);
+	return vpin_dev_wait_ended(fake->backend) ?:
+	       vpin_driver_used_idx(&rig->drivers[1]);
+}
+
+/* The next one may be of the same guest, and look in its rings where to go on. */
+static void its_end_is_after_all_was_told(struct kunit *test)
+{
+	struct vpin_fake *fake = test->priv;
+	struct vpin_rig *rig = &fake->rig;
+	struct waiter waiter = { .rig = rig, .fn = end_both_and_wait };
+	unsigned int q;
+
+	fake->hold = true;
+	fake->resume_ms = 300;
+	vpin_rig_run(rig, 8, 0);
+	for (q = RIG_QUEUES; q-- > 0;) {
+		vpin_rig_chain(rig, q, 0, 1);
+		vpin_rig_offer(rig, q, 0, 1);
+		KUNIT_ASSERT_TRUE(test, vpin_fake_held(fake, RIG_QUEUES - q));
+	}
+
+	init_completion(&waiter.done);
+	INIT_WORK_ONSTACK(&waiter.work, waiter_run);
+	queue_work(system_unbound_wq, &waiter.work);
+	vpin_dev_destroy(rig->dev);
+	flush_work(&waiter.work);
+	destroy_work_on_stack(&waiter.work);
+	rig->dev = NULL;
+	KUNIT_EXPECT_EQ(test, waiter.ret, 1);
+}
+
 static struct kunit_case vpin_dev_cases[] = {
 	KUNIT_CASE(status_step_by_step),
 	KUNIT_CASE_PARAM(status_from_one_to_another, status_gen_params),
@@ -514,6 +563,7 @@ static struct kunit_case vpin_dev_cases[] = {
 	KUNIT_CASE(destroy_waits_for_what_is_in_flight),
 	KUNIT_CASE(devices_have_numbers),
 	KUNIT_CASE(destroy_waits_for_who_still_ends),
+	KUNIT_CASE(its_end_is_after_all_was_told),
 	{}
 };
 

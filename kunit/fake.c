@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include <linux/delay.h>
 #include <linux/err.h>
 #include <linux/file.h>
 #include <linux/slab.h>
@@ -148,6 +149,16 @@ static bool vpin_fake_vq_end(struct vpin_vq *vq, struct vpin_req *vreq)
 	return true;
 }
 
+/* What a turn does after it has given back what ended. */
+static bool vpin_fake_vq_resume(struct vpin_vq *vq)
+{
+	const struct vpin_fake *fake = vpin_fake_of(vq);
+
+	if (fake->resume_ms)
+		msleep(fake->resume_ms);
+	return false;
+}
+
 static const struct vpin_dev_type vpin_fake_type = {
 	.id = 42,
 	.name = "fake",
@@ -156,6 +167,7 @@ static const struct vpin_dev_type vpin_fake_type = {
 	.reset = vpin_fake_reset,
 	.vq_start = vpin_fake_vq_start,
 	.vq_stop = vpin_fake_vq_stop,
+	.vq_resume = vpin_fake_vq_resume,
 	.vq_run = vpin_fake_vq_run,
 	.vq_end = vpin_fake_vq_end,
 };

@@ -18,6 +18,8 @@
  * @writes: has the device write to a chain of @vq, the one at hand or one that
  *	ended, before it is given back
  * @endless: a driver that offers head 0 again as soon as it is used
+ * @resume_ms: how long a turn of a queue that was woken takes between the ends and
+ *	what is told of them
  * @fail_start: queues fail to start with -ENOMEM from this one on
  * @backend: its backend, which nothing uses
  * @lock: guards @held, and what queues count
@@ -38,6 +40,7 @@ struct vpin_fake {
 	bool at_once;
 	void (*writes)(struct vpin_fake *fake, struct vpin_vq *vq);
 	bool endless;
+	unsigned int resume_ms;
 	u16 fail_start;
 	struct file *backend;
 	spinlock_t lock;

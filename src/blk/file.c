@@ -198,6 +198,20 @@ static void vpin_blk_file_block(struct vpin_blocking_item *item)
 }
 
 /*
+ * Whether a write is for who may wait, whatever IOCB_NOWAIT says: through the page
+ * cache what is stable when it ends is written back at once, and what must not change
+ * while it is written is waited for.
+ */
+static bool vpin_blk_file_waits(const struct vpin_blk_req *req)
+{
+	const struct vpin_blk *blk = req->disk;
+
+	return !blk->direct && vpin_blk_is_write(req) &&
+	       (req->stable || IS_SYNC(blk->mapping->host) ||
+		vpin_mapping_stable_writes(blk->mapping));
+}
+
+/*
  * Whether IOCB_NOWAIT means what it says.  ext4 reads what it does not know of a
  * file's map all the same; and the time of a read is noted whatever it takes, but
  * for files where it is not.
@@ -209,6 +223,7 @@ static bool vpin_blk_file_may_try(const struct vpin_blk_req *req)
 
 	return file->f_mode & FMODE_NOWAIT &&
 	       inode->i_sb->s_magic != EXT4_SUPER_MAGIC &&
+	       !vpin_blk_file_waits(req) &&
 	       (vpin_blk_is_write(req) || req->disk->bdev ||
 		file->f_flags & O_NOATIME ||
 		IS_NOATIME(inode) || file->f_path.mnt->mnt_flags & MNT_NOATIME);

@@ -128,7 +128,10 @@ long vpin_file_attach(struct vpin_file *vfile, void __user *arg)
 	if (!backend)
 		return -EBADF;
 
-	mutex_lock(&vfile->lock);
+	ret = -EINTR;
+	/* Another one may be waiting for his backend with it. */
+	if (mutex_lock_killable(&vfile->lock))
+		goto out_backend;
 	ret = -EBUSY;
 	if (vfile->dev)
 		goto out;
@@ -141,6 +144,7 @@ long vpin_file_attach(struct vpin_file *vfile, void __user *arg)
 	smp_store_release(&vfile->dev, dev);
 out:
 	mutex_unlock(&vfile->lock);
+out_backend:
 	fput(backend);
 	return ret;
 }

@@ -45,7 +45,22 @@ static void vpin_dev_begin_end(struct vpin_dev *dev)
 	spin_unlock(&vpin_ending_lock);
 }
 
-/* It has nothing in flight any more, and will not have. */
+static void vpin_dev_nothing(void *arg)
+{
+}
+
+/* The turns that ended what was in flight are over: the driver was told. */
+static void vpin_dev_settle(struct vpin_dev *dev)
+{
+	unsigned int i;
+
+	for (i = 0; i < dev->nr_workers; i++) {
+		if (dev->workers[i])
+			vpin_worker_call(dev->workers[i], vpin_dev_nothing, NULL);
+	}
+}
+
+/* It has nothing in flight any more, nor to tell, and will not have. */
 static void vpin_dev_has_ended(struct vpin_dev *dev)
 {
 	spin_lock(&vpin_ending_lock);
@@ -104,24 +119,16 @@ static bool vpin_dev_is_drained(const struct vpin_dev *dev)
 	return true;
 }
 
-static void vpin_dev_nothing(void *arg)
-{
-}
-
 /* The last request may have come back. */
 static void vpin_dev_end_work(struct work_struct *work)
 {
 	struct vpin_dev *dev = container_of(work, struct vpin_dev, end_work);
-	unsigned int i;
 
 	if (!vpin_dev_is_drained(dev))
 		return;
 	/* Whose turn still saw it as left is over, and what he queued undone. */
 	WRITE_ONCE(dev->left, false);
-	for (i = 0; i < dev->nr_workers; i++) {
-		if (dev->workers[i])
-			vpin_worker_call(dev->workers[i], vpin_dev_nothing, NULL);
-	}
+	vpin_dev_settle(dev);
 	cancel_work(&dev->end_work);
 	vpin_dev_has_ended(dev);
 
@@ -211,6 +218,7 @@ void vpin_dev_destroy(struct vpin_dev *dev)
 		vpin_dev_leave(dev);
 		return;
 	}
+	vpin_dev_settle(dev);
 	vpin_dev_has_ended(dev);
 	vpin_dev_free(dev, end);
 }

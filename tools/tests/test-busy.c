@@ -283,6 +283,75 @@ TEST_F(disk, T09_suspended_device)
 	dm_remove(dm);
 }
 
+/*
+ * A file system that waits though it was told not to: it is not asked.  It writes
+ * without the noting of times, for which it would not wait, only what comes just after
+ * another write.
+ */
+static void suspended_below_a_file(struct __test_metadata *_metadata, struct rig *rig,
+				   uint64_t flags)
+{
+	const struct dev_options options = { .queue_size = 64, .attach_flags = flags };
+	bool stable = flags & VPIN_ATTACH_WRITETHROUGH;
+	struct vring_used_elem elem;
+	static struct load load;
+	int dm, backend;
+	unsigned int i;
+	struct vq *vq;
+	char path[64];
+
+	dm = dm_create("0 131072 linear /dev/ram2 0");
+	if (dm < 0)
+		SKIP(return, "no dm-linear");
+	ASSERT_EQ(0, disk_queue_set(dm, "stable_writes", stable ? "0" : "1"));
+	snprintf(path, sizeof(path), "/proc/%d/fd/%d", getpid(), dm);
+	ASSERT_EQ(0, shell("mkfs.xfs --unsupported -q -f %s", path));
+	ASSERT_EQ(0, shell("mkdir -p /tmp/xfs && mount %s /tmp/xfs", path));
+	backend = backend_file("/tmp/xfs", MIB);
+	ASSERT_LE(0, backend);
+	ASSERT_EQ(0, rig_run(rig, backend, &options));
+	vq = &rig->dev.vqs[0];
+	load_init(&load, &rig->dev, 16, 4096, 0);
+	ASSERT_EQ(0, load_out_and_in(&load, 1));
+	ASSERT_EQ(0, rig_flush(rig));
+	/* These are being written back, the others are not. */
+	ASSERT_EQ(0, rig_write(rig, 0, load.nr / 2 * load.length, 2));
+	ASSERT_EQ(0, shell("dmsetup suspend --noflush --nolockfs vpin%s", ""));
+	ASSERT_LE(0, blk_add(vq, &rig->request, VIRTIO_BLK_T_FLUSH, 0, NULL, 0));
+	vq_publish(vq);
+	usleep(100000);
+	for (i = 0; i < load.nr; i++) {
+		unsigned int place = i / 2 + (i % 2 ? 0 : load.nr / 2);
+
+		ASSERT_LE(0, blk_add(vq, &load.requests[i], VIRTIO_BLK_T_OUT,
+				     load_sector(&load, place), load.data, load.length));
+		vq_publish(vq);
+		usleep(i % 2 ? 20000 : 2000);
+	}
+	EXPECT_EQ(0, host_busy_workers());
+	ASSERT_EQ(0, shell("dmsetup resume vpin%s", ""));
+	EXPECT_EQ(0, vq_wait(vq, &elem, VQ_TIMEOUT_MS));
+	EXPECT_EQ(0, load_wait(&load));
+	EXPECT_EQ(0, load_out_and_in(&load, 3));
+	rig_close(rig);
+	close(backend);
+	EXPECT_EQ(0, shell("umount /tmp/xfs%s", ""));
+	dm_remove(dm);
+}
+
+/* Until what was written is stable. */
+TEST_F(disk, T09_suspended_device_below_a_file)
+{
+	suspended_below_a_file(_metadata, &self->rig,
+			       VPIN_ATTACH_BUFFERED | VPIN_ATTACH_WRITETHROUGH);
+}
+
+/* Until what is being written back, and must not change meanwhile, is written. */
+TEST_F(disk, T09_suspended_device_below_a_file_of_stable_pages)
+{
+	suspended_below_a_file(_metadata, &self->rig, VPIN_ATTACH_BUFFERED);
+}
+
 /* A frozen file system, with all that a ring holds, and another owner's flush. */
 static void frozen(struct __test_metadata *_metadata, struct rig *rig, int other_backend,
 		   uint64_t flags, uint32_t length)

@@ -304,6 +304,36 @@ TEST_F(end, killed_in_a_suspend_of_another)
 				    VIRTIO_BLK_T_IN, 0, self->data, LENGTH, NULL));
 }
 
+/*
+ * Two attach one file: the first waits for what the disk's page cache has, the second
+ * for the first, and is no less to be killed.
+ */
+TEST_F(end, killed_in_an_attach_of_another)
+{
+	pid_t attaching[2];
+	unsigned int i;
+	int fd;
+
+	fd = open("/dev/vhost-pin", O_RDWR | O_CLOEXEC);
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(1, pwrite(self->disk, "", 1, 0));
+	for (i = 0; i < ARRAY_SIZE(attaching); i++) {
+		attaching[i] = fork();
+		ASSERT_LE(0, attaching[i]);
+		if (!attaching[i]) {
+			vpin_attach_default(fd, self->disk, 0);
+			pause();
+		}
+		usleep(50000);
+	}
+	EXPECT_GT(1000, killed(attaching[1]));
+	EXPECT_GT(1000 + GRACE_MS, killed(attaching[0]));
+	close(fd);
+	/* What the disk still does is the module's. */
+	for (i = 0; i < 2 * SLOW_MS / 20 && module_users() != self->users; i++)
+		usleep(20000);
+}
+
 /* Making a slow disk takes long, too, for the kernel reads it: once. */
 static void make(const char *name, const char *options)
 {
