@@ -161,9 +161,16 @@ change() # SECONDS
 	put "$class/vpin0/queues/0/errors_io" 1
 	put "$class/vpin0/queues/0/latency" "0 0 0 0 0 100 2000 0 0 1 $(printf '0 %.0s' {1..30})"
 	fake_ticks "$host" 100 1 40 10
-	rm -r "$class/vpin3"
+	# One goes while it is read, queue by queue; one has another's number.
+	rm -r "$class/vpin3/queues/0"
 	fake_disk "$host" 4 200 /dev/dm-4
+	mv "$class/vpin10" "$work/vpin10.gone"
+	fake_disk "$host" 10 0 /dev/sdy
+	put "$class/vpin10/state" attached
+	put "$class/vpin10/queues/0/writes" 2000
 }
+put "$class/vpin3/queues/0/reads" 7
+put "$class/vpin10/queues/0/reads" 500
 change 0.4 &
 top=$("$cli" top -b -n 1 -d 2 | tr -s ' ')
 wait $!
@@ -176,7 +183,17 @@ that 'top: bytes' [ "$(awk '$6 ~ /^(2\.[5-9].|3\...|4\.00)M$/ { print $7 }' <<< 
 that 'top: latency of the time since, depth' [ "$(awk '{ print $8, $9, $10 }' <<< "$line")" = '96us 127us 5' ]
 that 'top: the threads' [ "$(awk '$11 > 15 && $11 <= 25 { print "yes" }' <<< "$line")" = yes ]
 that 'top: a disk that is gone' [ "$(grep -c ' /dev/dm-3\|^vpin3 ' <<< "$top")" = 0 ]
+that 'top: a disk that has the number of one that is gone' \
+	[ "$(awk '$1 == "vpin10" && $3 ~ /^[6-9]..$|^1\.00K$/ { print $4, $5 == $3 }' <<< "$top")" = '0 1' ]
 that 'top: a disk that is new' grep -q '^vpin4 running 0 0 0 ' <<< "$top"
+# The first look takes 1.5 s longer than the second: that is time, too.
+kill -STOP "$server"
+{ sleep 1.5; put "$class/vpin0/queues/0/reads" 5500; kill -CONT "$server"; } &
+line=$("$cli" top -b -n 1 -d 1 | tr -s ' ' | grep '^web1 ')
+wait $!
+put "$class/vpin0/queues/0/reads" 3000
+echo "# $line"
+that 'top: rates, where a server takes its time' [ "$(awk '$3 ~ /^[6-9]..$|^1\.00K$/ { print "yes" }' <<< "$line")" = yes ]
 that 'top: the busiest is first' [ "$(sed -n 5p <<< "$top" | cut -d' ' -f1)" = web1 ]
 that 'top: by name' [ "$("$cli" top -b -n 1 -d 0.1 -o N | sed -n 5p | cut -d' ' -f1)" = ROOT ]
 that 'top: as often as one wants' [ "$("$cli" top -b -n 3 -d 0.1 | grep -c '^vhost-pin top')" = 3 ]

@@ -664,6 +664,7 @@ TEST_F(sysfs, open_over_the_end)
 /* Numbers are given anew, the smallest first. */
 TEST_F(sysfs, has_a_number)
 {
+	struct stat first, second;
 	char path[64];
 	struct dev other;
 	int backend = backend_memfd(MIB), number;
@@ -674,8 +675,14 @@ TEST_F(sysfs, has_a_number)
 	EXPECT_EQ(0, access(SHOWN_CLASS "/vpin1/state", F_OK));
 	EXPECT_EQ(0, shown(SHOWN_CLASS "/vpin1/state", path, sizeof(path)));
 	EXPECT_STREQ("owned", path);
+	ASSERT_EQ(0, stat(SHOWN_CLASS "/vpin1/queues/0", &first));
 	dev_close(&other);
 	EXPECT_EQ(-1, access(SHOWN_CLASS "/vpin1", F_OK));
+	/* By this one tells it from another that has had its number. */
+	ASSERT_EQ(0, dev_open(&other, backend, NULL));
+	EXPECT_EQ(0, stat(SHOWN_CLASS "/vpin1/queues/0", &second));
+	EXPECT_NE(first.st_ino, second.st_ino);
+	dev_close(&other);
 	close(backend);
 }
 
