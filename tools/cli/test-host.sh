@@ -122,6 +122,10 @@ put "$class/vpin3/serial" $'gr\u00f6\u00dfe'
 disk=vpin3 json 'UTF-8' "j['name'] == 'gr\u00f6\u00dfe'"
 that 'list: columns are as wide as their characters' \
 	[ "$("$cli" list | LC_ALL=C grep -c '^\(gr....e   \|ROOT    \)vpin')" = 2 ]
+# Of two columns each; an accent takes none.
+put "$class/vpin3/serial" $'\u65e5\u672ce\u0301'
+that 'list: wide characters, and those of no width' \
+	[ "$("$cli" list | LC_ALL=C grep -c $'^\u65e5\u672ce\u0301   vpin3\|^ROOT    vpin2')" = 2 ]
 put "$class/vpin3/serial" 'gr\303\266\303\237e\134\z'
 check 'list: UTF-8, and a backslash, as the module writes them' 0 $'gr\u00f6\u00dfe\\\\z vpin3' -- list
 # What a terminal would obey is not printed as it is, by no command.
