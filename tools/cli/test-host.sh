@@ -368,7 +368,14 @@ broken "a node that is root's alone, and the rule" 'udevadm control --reload && 
 rm "$host/usr/lib/udev/rules.d/60-vhost-pin.rules"
 put "$host/usr/local/lib/udev/rules.d/60-vhost-pin.rules"
 broken "a node that is root's alone, and the rule of make install" 'udevadm control --reload' '!chgrp'
-rm "$host/dev/vhost-pin"
+put "$host/sys/class/misc/vhost-pin/dev" 10:257
+broken 'a file in the place of the node' "LACKS node /dev/vhost-pin is not the module's, which is device 10:257" \
+	'rm /dev/vhost-pin && mknod -m 600 /dev/vhost-pin c 10 257' 'udevadm trigger'
+ln -sf /dev/null "$host/dev/vhost-pin"
+broken 'a node of another number' "LACKS node /dev/vhost-pin is not the module's"
+put "$host/sys/class/misc/vhost-pin/dev" 1:3
+doctor 'the node of that number' 1 'ok node /dev/vhost-pin has mode 0666'
+rm -r "$host/dev/vhost-pin" "$host/sys/class/misc"
 broken 'no node' 'LACKS node there is no /dev/vhost-pin'
 fake_qemu 7.2.22 vhost-user-blk-pci
 broken 'an old QEMU' 'LACKS run qemu-test (7.2.22) has no vhost-vdpa-device-pci' "'vhost-pin serve' can" 'ok serve'
