@@ -834,9 +834,10 @@ TEST(sysfs_of_a_disk_that_hangs)
 	sum = times(self, buckets);
 	EXPECT_EQ(1, sum);
 	/* 2^18 microseconds are 0.26 seconds, and it had no longer than we waited. */
-	for (i = 0; i < TIMES; i++)
+	for (i = 0; i < TIMES; i++) {
 		EXPECT_FALSE(buckets[i] && (i < 18 || 1L << i > (now_ms() - begun) * 1000))
 			TH_LOG("in bucket %d", i);
+	}
 	rig_close(&self->rig);
 	close(backend);
 	EXPECT_EQ(0, forget_remove());
