@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "forget.h"
 #include "load.h"
 #include "rig.h"
 #include "shown.h"
@@ -222,6 +223,48 @@ TEST_F(events, changes_of_memory)
 		     size, (unsigned long)guest->memory);
 	EXPECT_EVENT(&at, "vpin_batch", " end ret=0");
 	EXPECT_EVENT(&at, "vpin_map", " gpa=0x10000000000 size=0x1000 uaddr=0x1000 perm=r ret=-14");
+}
+
+/* What ends while its ring is not mapped is given back when it is, as all others are. */
+TEST_F(events, what_is_told_late)
+{
+	struct dev *dev = &self->rig.dev;
+	struct vring_used_elem elem;
+	unsigned int at = 0;
+	char path[64];
+	int backend;
+
+	if (!forget_is_there())
+		SKIP(return, "no disk that keeps requests");
+	rig_close(&self->rig);
+	ASSERT_EQ(0, forget_add(""));
+	backend = open(forget_disk(), O_RDWR | O_CLOEXEC);
+	ASSERT_EQ(0, rig_run(&self->rig, backend, NULL));
+	ASSERT_EQ(0, shown_find(getpid(), path, sizeof(path)));
+	ASSERT_EQ(1, sscanf(path, SHOWN_CLASS "/vpin%d", &self->dev));
+	ASSERT_EQ(0, forget_hold(true));
+	ASSERT_EQ(0, blk_add(&dev->vqs[0], &self->rig.request, VIRTIO_BLK_T_IN, 0,
+			     self->rig.data, 4096));
+	vq_publish(&dev->vqs[0]);
+	usleep(100000);
+	ASSERT_EQ(0, vdpa_unmap(dev->fd, MSG_V2, dev->guest.iova, dev->guest.size));
+	ASSERT_EQ(0, forget_hold(false));
+	usleep(100000);
+	ASSERT_EQ(0, vdpa_map(dev->fd, MSG_V2, dev->guest.iova, dev->guest.size,
+			      dev->guest.memory, VHOST_ACCESS_RW));
+	ASSERT_EQ(0, vq_wait(&dev->vqs[0], &elem, VQ_TIMEOUT_MS));
+	collect(self);
+	EXPECT_EVENT(&at, "vpin_take", " queue=0 head=%u bufs=3 readable=16 writable=4097",
+		     elem.id);
+	EXPECT_EVENT(&at, "vpin_blk_done", " queue=0 head=%u type=read sector=0 status=ok",
+		     elem.id);
+	EXPECT_NE(NULL, next_event(self, &at, "vpin_map"));
+	EXPECT_EVENT(&at, "vpin_return", " queue=0 head=%u len=4097", elem.id);
+	EXPECT_EVENT(&at, "vpin_tell", " queue=0 used_idx=1 signal=1");
+	rig_close(&self->rig);
+	close(backend);
+	EXPECT_EQ(0, forget_remove());
+	ASSERT_EQ(0, rig_run(&self->rig, self->backend, NULL));
 }
 
 /* Events of a queue, of the trace so far, with @more in their line. */
