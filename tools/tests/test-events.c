@@ -333,7 +333,6 @@ TEST_F(events, are_what_the_counters_say)
 				TH_LOG("%s of queue %u", pairs[i].counter, queue);
 		}
 		EXPECT_EQ(4 * 16, counter(self, queue, "reads"));
-		EXPECT_LT(0, counter(self, queue, "signals_suppressed"));
 		EXPECT_LT(0, counter(self, queue, "bounced"));
 	}
 }
