@@ -19,6 +19,11 @@
 #include <vpin/dev.h>
 #include <vpin/init.h>
 
+/* What of a path is shown as its octal digits: the control characters of ASCII. */
+static const char vpin_path_escaped[] =
+	"\001\002\003\004\005\006\007\010\011\012\013\014\015\016\017\020"
+	"\021\022\023\024\025\026\027\030\031\032\033\034\035\036\037\177\\";
+
 static ssize_t backend_show(struct device *sysfs, struct device_attribute *attr,
 			    char *buf)
 {
@@ -33,8 +38,9 @@ static ssize_t backend_show(struct device *sysfs, struct device_attribute *attr,
 	ret = PTR_ERR_OR_ZERO(path);
 	if (ret)
 		goto out;
-	/* One line, whatever it is called. */
-	ret = string_escape_str(path, buf, PAGE_SIZE - 1, ESCAPE_OCTAL, "\n\\");
+	/* One line, and harmless to a terminal, whatever it is called. */
+	ret = string_escape_str(path, buf, PAGE_SIZE - 1, ESCAPE_OCTAL,
+				vpin_path_escaped);
 	if (ret >= PAGE_SIZE - 1)
 		ret = -ENAMETOOLONG;
 	else

@@ -13,6 +13,7 @@
 #include <linux/minmax.h>
 #include <linux/slab.h>
 #include <vpin/dev.h>
+#include <vpin/trace.h>
 
 /* Whether [a, a + a_len) and [b, b + b_len) are apart and do not wrap. */
 static bool vpin_vq_apart(u64 a, u64 a_len, u64 b, u64 b_len)
@@ -55,8 +56,12 @@ static void vpin_vq_set_view(struct vpin_vq *vq, struct vpin_view *view)
 	};
 	vpin_ring_set_memory(&vq->ring, view->desc.addr, view->avail.addr,
 			     view->used.addr);
-	for (i = 0; i < vq->nr_untold; i++)
-		vpin_ring_push(&vq->ring, vq->untold[i].head, vq->untold[i].len);
+	for (i = 0; i < vq->nr_untold; i++) {
+		const struct vpin_untold *untold = &vq->untold[i];
+
+		vpin_ring_push(&vq->ring, untold->head, untold->len);
+		trace_vpin_return(vq, untold->head, untold->len);
+	}
 	vq->nr_untold = 0;
 }
 

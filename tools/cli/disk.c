@@ -278,7 +278,8 @@ static const char *attach_error(const struct disk *disk, int error)
 		return "the loaded module does not know what is asked for\n"
 		       "  The module and this command are of different versions: install the same one.";
 	case ENOTTY:
-		return "the device node is not the vhost_pin module's";
+		return "the device node is not the vhost_pin module's\n"
+		       "  'vhost-pin doctor' says what mends it.";
 	case EROFS:
 		return "the module sees no write access to the disk\n"
 		       "  Add ',ro' if the guest only reads it.";

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -307,11 +308,25 @@ static void cure_node(void)
 		     "    # until the next boot: the package has a udev rule");
 }
 
+/* "10:257" of the node that the module has now, to be freed; NULL if that is this one. */
+static char *other_number(const struct stat *st)
+{
+	char *number = root_read("/sys/class/misc/vhost-pin/dev");
+	unsigned int major, minor;
+
+	if (number && sscanf(number, "%u:%u", &major, &minor) == 2 &&
+	    (!S_ISCHR(st->st_mode) || st->st_rdev != makedev(major, minor)))
+		return number;
+	free(number);
+	return NULL;
+}
+
 static void see_node(void)
 {
 	bool mine = !access(root_path(VPIN_NODE), R_OK | W_OK);
 	const char *group;
 	struct stat st;
+	char *number;
 
 	if (stat(root_path(VPIN_NODE), &st)) {
 		lacks("node", "there is no " VPIN_NODE "%s", module_is_loaded() ?
@@ -320,6 +335,16 @@ static void see_node(void)
 			cure("udev makes it; a container is handed it: --device " VPIN_NODE);
 		else
 			cure("the module makes it: modprobe vhost_pin");
+		return;
+	}
+	number = other_number(&st);
+	if (number) {
+		lacks("node", VPIN_NODE " is not the module's, which is device %s", number);
+		cure("rm " VPIN_NODE " && mknod -m 600 " VPIN_NODE " c %.*s %s"
+		     "    # a container is handed it anew", (int)strcspn(number, ":"), number,
+		     strchr(number, ':') + 1);
+		cure_node();
+		free(number);
 		return;
 	}
 	group = group_name(st.st_gid) ?: "?";

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <time.h>
 
 #include "ask.h"
 #include "host.h"
@@ -193,13 +195,34 @@ static void free_disk(struct host_disk *disk)
 	free(disk->queues);
 }
 
-/* Whether it is still there. */
+double host_clock(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return time.tv_sec + time.tv_nsec / 1e9;
+}
+
+/*
+ * What no other disk has, of which the number may be the same; 0 if it is gone.  The
+ * directory of its first queue goes before all else of it does.
+ */
+static ino_t life_of(const struct host_disk *disk)
+{
+	struct stat st;
+
+	return stat(root_path(CLASS "/%s/queues/0", disk->device), &st) ? 0 : st.st_ino;
+}
+
+/* Whether it was there until all of it was read. */
 static bool read_disk(struct host_disk *disk, unsigned int index)
 {
 	unsigned int i;
 
 	disk->index = index;
 	snprintf(disk->device, sizeof(disk->device), "vpin%u", index);
+	disk->life = life_of(disk);
+	disk->looked = host_clock();
 	for (i = 0; i < NUM_TEXTS; i++) {
 		disk->texts[i] = root_read(CLASS "/%s/%s", disk->device, host_texts[i]);
 		if (!disk->texts[i])
@@ -213,7 +236,7 @@ static bool read_disk(struct host_disk *disk, unsigned int index)
 	disk->vm = disk->numbers[OWNER];
 	read_workers(disk);
 	read_queues(disk);
-	return *disk->texts[STATE];
+	return disk->life && disk->life == life_of(disk);
 }
 
 /*
@@ -310,7 +333,7 @@ void host_read(struct host *host)
 	unsigned int *numbers, i;
 	int num, n;
 
-	*host = (struct host){ };
+	*host = (struct host){ .looked = host_clock() };
 	num = numbers_in(root_path(CLASS), "vpin", &numbers);
 	if (num < 0 && errno == ENOENT)
 		die(EXIT_FAILURE, "there is no %s: the vhost_pin module is not loaded, or too old\n"

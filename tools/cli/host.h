@@ -67,6 +67,8 @@ struct host_queue {
 
 struct host_disk {
 	unsigned int index;		/* the N of vpinN */
+	ino_t life;			/* no other disk's, also of those that had its N */
+	double looked;			/* when it was looked at, of host_clock() */
 	char device[24];		/* vpinN */
 	char *name;
 	char *texts[NUM_TEXTS];
@@ -86,7 +88,11 @@ struct host_disk {
 struct host {
 	struct host_disk *disks;
 	unsigned int num;
+	double looked;			/* when that began, of host_clock() */
 };
+
+/* Seconds, of a clock that only goes forward. */
+double host_clock(void);
 
 /* Looks at all disks, in the order of their devices; exits where there can be none. */
 void host_read(struct host *host);

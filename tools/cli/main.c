@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* vhost-pin: serves disks to virtual machines through the vhost_pin module. */
 #include <errno.h>
+#include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -130,6 +131,8 @@ int main(int argc, char *argv[])
 	const struct command *command;
 	int status;
 
+	/* All text is UTF-8, wherever we run: how wide is it? */
+	setlocale(LC_CTYPE, "C.UTF-8");
 	if (argc < 2)
 		die(EXIT_USAGE, "what shall I do?  See 'vhost-pin --help'.");
 	if (!strcmp(argv[1], "--version")) {

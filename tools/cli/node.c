@@ -24,6 +24,9 @@ static noreturn void die_missing(const char *node)
 	uname(&host);
 	release = host.release;
 
+	if (module_is_loaded() && !access(node, F_OK))
+		die(EXIT_FAILURE, "%s is not the vhost_pin module's\n"
+		    "  'vhost-pin doctor' says what mends it.", node);
 	if (module_is_loaded())
 		die(EXIT_FAILURE, "there is no %s, though the vhost_pin module is loaded\n"
 		    "  In a container, hand it in, for instance: --device %s\n"

@@ -103,11 +103,13 @@ static void handle(int signal, void (*handler)(int signal), int flags)
 
 void terminal_begin(void)
 {
+	const char *type = getenv("TERM");
 	sigset_t resized;
 
+	/* A dumb one, such as an editor's, shows sequences and obeys none. */
 	if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO) ||
-	    tcgetattr(STDIN_FILENO, &before))
-		die(EXIT_USAGE, "top: this is no terminal\n"
+	    (type && !strcmp(type, "dumb")) || tcgetattr(STDIN_FILENO, &before))
+		die(EXIT_USAGE, "top: this is no terminal, or one that shows lines alone\n"
 		    "  For a file or a pipe: vhost-pin top -b, and -n N for N screenfuls.");
 	atexit(give_back);
 	/* Our screen vanishes, with what is said on it. */

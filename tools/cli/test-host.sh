@@ -122,6 +122,10 @@ put "$class/vpin3/serial" $'gr\u00f6\u00dfe'
 disk=vpin3 json 'UTF-8' "j['name'] == 'gr\u00f6\u00dfe'"
 that 'list: columns are as wide as their characters' \
 	[ "$("$cli" list | LC_ALL=C grep -c '^\(gr....e   \|ROOT    \)vpin')" = 2 ]
+# Of two columns each; an accent takes none.
+put "$class/vpin3/serial" $'\u65e5\u672ce\u0301'
+that 'list: wide characters, and those of no width' \
+	[ "$("$cli" list | LC_ALL=C grep -c $'^\u65e5\u672ce\u0301   vpin3\|^ROOT    vpin2')" = 2 ]
 put "$class/vpin3/serial" 'gr\303\266\303\237e\134\z'
 check 'list: UTF-8, and a backslash, as the module writes them' 0 $'gr\u00f6\u00dfe\\\\z vpin3' -- list
 # What a terminal would obey is not printed as it is, by no command.
@@ -161,9 +165,16 @@ change() # SECONDS
 	put "$class/vpin0/queues/0/errors_io" 1
 	put "$class/vpin0/queues/0/latency" "0 0 0 0 0 100 2000 0 0 1 $(printf '0 %.0s' {1..30})"
 	fake_ticks "$host" 100 1 40 10
-	rm -r "$class/vpin3"
+	# One goes while it is read, queue by queue; one has another's number.
+	rm -r "$class/vpin3/queues/0"
 	fake_disk "$host" 4 200 /dev/dm-4
+	mv "$class/vpin10" "$work/vpin10.gone"
+	fake_disk "$host" 10 0 /dev/sdy
+	put "$class/vpin10/state" attached
+	put "$class/vpin10/queues/0/writes" 2000
 }
+put "$class/vpin3/queues/0/reads" 7
+put "$class/vpin10/queues/0/reads" 500
 change 0.4 &
 top=$("$cli" top -b -n 1 -d 2 | tr -s ' ')
 wait $!
@@ -176,7 +187,17 @@ that 'top: bytes' [ "$(awk '$6 ~ /^(2\.[5-9].|3\...|4\.00)M$/ { print $7 }' <<< 
 that 'top: latency of the time since, depth' [ "$(awk '{ print $8, $9, $10 }' <<< "$line")" = '96us 127us 5' ]
 that 'top: the threads' [ "$(awk '$11 > 15 && $11 <= 25 { print "yes" }' <<< "$line")" = yes ]
 that 'top: a disk that is gone' [ "$(grep -c ' /dev/dm-3\|^vpin3 ' <<< "$top")" = 0 ]
+that 'top: a disk that has the number of one that is gone' \
+	[ "$(awk '$1 == "vpin10" && $3 ~ /^[6-9]..$|^1\.00K$/ { print $4, $5 == $3 }' <<< "$top")" = '0 1' ]
 that 'top: a disk that is new' grep -q '^vpin4 running 0 0 0 ' <<< "$top"
+# The first look takes 1.5 s longer than the second: that is time, too.
+kill -STOP "$server"
+{ sleep 1.5; put "$class/vpin0/queues/0/reads" 5500; kill -CONT "$server"; } &
+line=$("$cli" top -b -n 1 -d 1 | tr -s ' ' | grep '^web1 ')
+wait $!
+put "$class/vpin0/queues/0/reads" 3000
+echo "# $line"
+that 'top: rates, where a server takes its time' [ "$(awk '$3 ~ /^[6-9]..$|^1\.00K$/ { print "yes" }' <<< "$line")" = yes ]
 that 'top: the busiest is first' [ "$(sed -n 5p <<< "$top" | cut -d' ' -f1)" = web1 ]
 that 'top: by name' [ "$("$cli" top -b -n 1 -d 0.1 -o N | sed -n 5p | cut -d' ' -f1)" = ROOT ]
 that 'top: as often as one wants' [ "$("$cli" top -b -n 3 -d 0.1 | grep -c '^vhost-pin top')" = 3 ]
@@ -347,7 +368,14 @@ broken "a node that is root's alone, and the rule" 'udevadm control --reload && 
 rm "$host/usr/lib/udev/rules.d/60-vhost-pin.rules"
 put "$host/usr/local/lib/udev/rules.d/60-vhost-pin.rules"
 broken "a node that is root's alone, and the rule of make install" 'udevadm control --reload' '!chgrp'
-rm "$host/dev/vhost-pin"
+put "$host/sys/class/misc/vhost-pin/dev" 10:257
+broken 'a file in the place of the node' "LACKS node /dev/vhost-pin is not the module's, which is device 10:257" \
+	'rm /dev/vhost-pin && mknod -m 600 /dev/vhost-pin c 10 257' 'udevadm trigger'
+ln -sf /dev/null "$host/dev/vhost-pin"
+broken 'a node of another number' "LACKS node /dev/vhost-pin is not the module's"
+put "$host/sys/class/misc/vhost-pin/dev" 1:3
+doctor 'the node of that number' 1 'ok node /dev/vhost-pin has mode 0666'
+rm -r "$host/dev/vhost-pin" "$host/sys/class/misc"
 broken 'no node' 'LACKS node there is no /dev/vhost-pin'
 fake_qemu 7.2.22 vhost-user-blk-pci
 broken 'an old QEMU' 'LACKS run qemu-test (7.2.22) has no vhost-vdpa-device-pci' "'vhost-pin serve' can" 'ok serve'

@@ -18,10 +18,10 @@ SHOWN = "\x1b[K\x1b[J"
 
 
 class Terminal:
-    def __init__(self, *arguments):
+    def __init__(self, *arguments, kind="xterm"):
         self.pid, self.fd = pty.fork()
         if not self.pid:
-            os.environ["TERM"] = "xterm"
+            os.environ["TERM"] = kind
             # Until there is a size.
             os.read(0, 1)
             os.execv(sys.argv[1], [sys.argv[1], "top", *arguments])
@@ -104,6 +104,33 @@ def window():
         assert top.end() == 0
 
 
+def wide():
+    """Characters of two columns are no more than there is room for."""
+    there = os.environ["VHOST_PIN_ROOT"] + "/proc/321/comm"
+    with open(there, encoding="utf-8") as comm:
+        name = comm.read()
+    with open(there, "w", encoding="utf-8") as comm:
+        comm.write(60 * "\u65e5")
+    top = Terminal("-d", "60")
+    top.see(SHOWN)
+    top.resize(24, 121)
+    lines = SEQUENCE.sub("", top.see(SHOWN)).split("\r\n")
+    widths = [len(line) + line.count("\u65e5") for line in lines]
+    assert 120 <= max(widths) <= 121 and any("\u65e5" in line for line in lines), lines
+    os.write(top.fd, b"q")
+    assert top.end() == 0
+    with open(there, "w", encoding="utf-8") as comm:
+        comm.write(name)
+
+
+def dumb():
+    """A terminal that obeys nothing is sent nothing to obey."""
+    top = Terminal(kind="dumb")
+    assert "\x1b" not in top.see("top -b"), "a sequence"
+    _, status = os.waitpid(top.pid, 0)
+    assert os.WEXITSTATUS(status) == 2, status
+
+
 def signals():
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         top = Terminal()
@@ -138,5 +165,5 @@ def module_gone():
         os.rename(there + ".gone", there)
 
 
-for test in (keys, window, signals, module_gone):
+for test in (keys, window, wide, dumb, signals, module_gone):
     test()

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <wchar.h>
 
 #include "text.h"
 
@@ -89,7 +90,7 @@ char *text_escape(const char *text)
 	for (; *text; text++) {
 		unsigned char byte = *text;
 
-		if (byte < ' ' || byte == '\\')
+		if (byte < ' ' || byte == '\177' || byte == '\\')
 			to += sprintf(to, "\\%03o", byte);
 		else
 			*to++ = byte;
@@ -116,23 +117,40 @@ char *text_unescape(char *text)
 	return text;
 }
 
-size_t text_bytes(const char *text, size_t characters)
+/*
+ * The columns of the character that @text begins with, and its bytes: two for a wide one,
+ * none for an accent of the one before.  Where the C library has no C.UTF-8 it is one.
+ */
+static size_t columns_of(const char *text, size_t *length)
 {
-	const char *end = text;
+	mbstate_t state = { };
+	wchar_t character;
+	int columns = 1;
 
-	for (; *end && characters; characters--) {
-		size_t length = text_character(end);
+	*length = text_character(text) ?: 1;
+	if (mbrtowc(&character, text, *length, &state) == *length)
+		columns = wcwidth(character);
+	return columns < 0 ? 1 : columns;
+}
 
-		end += length ? length : 1;
+size_t text_bytes(const char *text, size_t columns)
+{
+	size_t length, needed, bytes = 0;
+
+	for (; text[bytes]; bytes += length) {
+		needed = columns_of(text + bytes, &length);
+		if (needed > columns)
+			break;
+		columns -= needed;
 	}
-	return end - text;
+	return bytes;
 }
 
 size_t text_width(const char *text)
 {
-	size_t width = 0;
+	size_t length, width = 0;
 
-	for (; *text; width++)
-		text += text_bytes(text, 1);
+	for (; *text; text += length)
+		width += columns_of(text, &length);
 	return width;
 }

@@ -25,16 +25,17 @@ char *text_clean_lines(char *text);
 bool text_is_control(const char *text, size_t length);
 
 /*
- * As the module writes a path, so that it is one word of one line: what is below a
- * blank, and a backslash, as its octal digits, "\\012".  To be freed; NULL without memory.
+ * As the module writes a path, so that it is one line that no terminal obeys: control
+ * characters of ASCII, and a backslash, as their octal digits, "\\012".  To be freed; NULL
+ * without memory.
  */
 char *text_escape(const char *text);
 
 /* @text itself, with those digits the bytes again. */
 char *text_unescape(char *text);
 
-/* Characters of @text, and bytes of its first @characters. */
+/* Columns of a terminal that @text takes, and bytes of what fits in so many @columns. */
 size_t text_width(const char *text);
-size_t text_bytes(const char *text, size_t characters);
+size_t text_bytes(const char *text, size_t columns);
 
 #endif

@@ -115,25 +115,14 @@ static void take(void *arg, int key, const char *value)
 	}
 }
 
-static double now(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return time.tv_sec + time.tv_nsec / 1e9;
-}
-
 static const struct host_disk *same_disk(const struct host *host, const struct host_disk *disk)
 {
 	unsigned int i;
 
 	for (i = 0; i < host->num; i++) {
-		const struct host_disk *other = &host->disks[i];
-
-		/* Another disk may have its number, and then has done less. */
-		if (other->index == disk->index &&
-		    traffic_requests(&other->traffic) <= traffic_requests(&disk->traffic))
-			return other;
+		/* Another disk may have its number. */
+		if (host->disks[i].life == disk->life)
+			return &host->disks[i];
 	}
 	return NULL;
 }
@@ -147,23 +136,20 @@ static void subtract(struct traffic *done, const struct traffic *after,
 	*done = *after;
 	for (i = 0; i < NUM_COUNTERS; i++)
 		done->counts[i] -= before->counts[i];
-	/* Histograms begin anew when they are switched on. */
-	for (i = 0; i < done->num_buckets; i++) {
-		if (done->buckets[i] >= before->buckets[i])
-			done->buckets[i] -= before->buckets[i];
-	}
+	for (i = 0; i < done->num_buckets; i++)
+		done->buckets[i] -= before->buckets[i];
 }
 
-/* What @disk did in the @seconds since it was as in @before; NULL: it was not there. */
+/* What @disk did since the host was as in @before, where it may not have been. */
 static void rates_of(struct rates *rates, const struct host_disk *disk,
-		     const struct host_disk *before, double seconds)
+		     const struct host *host)
 {
-	static const struct host_disk nothing;
+	const struct host_disk nothing = { .looked = host->looked };
+	const struct host_disk *before = same_disk(host, disk) ?: &nothing;
+	double seconds = disk->looked - before->looked;
 	struct traffic done;
 	uint64_t ticks;
 
-	if (!before)
-		before = &nothing;
 	subtract(&done, &disk->traffic, &before->traffic);
 	/* Threads come and go with the queues. */
 	ticks = disk->ticks > before->ticks ? disk->ticks - before->ticks : 0;
@@ -304,8 +290,7 @@ static void print_disks(FILE *out, struct view *view, const struct host *host,
 #define HEAD_ROWS	4
 #define MESSAGE_ROW	2
 
-static void show(struct view *view, const struct host *host, const struct host *before,
-		 double seconds)
+static void show(struct view *view, const struct host *host, const struct host *before)
 {
 	struct rates *rates = calloc(host->num + 1, sizeof(*rates));
 	unsigned int rows = UINT_MAX, width = 0, i;
@@ -316,7 +301,7 @@ static void show(struct view *view, const struct host *host, const struct host *
 	if (!rates || !out)
 		die(EXIT_FAILURE, "out of memory");
 	for (i = 0; i < host->num; i++)
-		rates_of(&rates[i], &host->disks[i], same_disk(before, &host->disks[i]), seconds);
+		rates_of(&rates[i], &host->disks[i], before);
 	qsort_r(rates, host->num, sizeof(*rates), compare, view);
 	if (!view->batch) {
 		terminal_size(&rows, &width);
@@ -444,12 +429,12 @@ static bool obey(struct view *view, const struct host *host, int key)
  * changes how it is shown has it shown anew, of the same time.
  */
 static bool wait_for_keys(struct view *view, const struct host *host,
-			  const struct host *before, double seconds)
+			  const struct host *before)
 {
-	double until = now() + view->delay;
+	double until = host_clock() + view->delay;
 	double left;
 
-	while ((left = until - now()) > 0) {
+	while ((left = until - host_clock()) > 0) {
 		int key = terminal_key(left * 1000 + 1);
 
 		if (!obey(view, host, key))
@@ -457,9 +442,9 @@ static bool wait_for_keys(struct view *view, const struct host *host,
 		if (key == ' ' || key == '\n' || key == '\r')
 			return true;
 		if (key == 'd' || key == 's')
-			until = now() + view->delay;
-		if (until > now())
-			show(view, host, before, seconds);
+			until = host_clock() + view->delay;
+		if (until > host_clock())
+			show(view, host, before);
 	}
 	return true;
 }
@@ -478,14 +463,12 @@ static int top_main(const struct command *command, int argc, char *argv[])
 {
 	struct view view = { .delay = DELAY, .sort = 'Q' };
 	struct host before, host;
-	double began, looked;
 	unsigned long frame;
 
 	if (argv[command_parse(command, argc, argv, take, &view)])
 		die(EXIT_USAGE, "top: it takes no name\n"
 		    "  All of one disk: vhost-pin show NAME");
 	host_read(&before);
-	began = now();
 	if (!view.batch) {
 		terminal_begin();
 		strcpy(view.message, "h shows the keys, q ends it");
@@ -493,17 +476,15 @@ static int top_main(const struct command *command, int argc, char *argv[])
 	sleep_for(view.batch ? view.delay : DELAY_FIRST);
 	for (frame = 1;; frame++) {
 		host_read(&host);
-		looked = now();
-		show(&view, &host, &before, looked - began);
+		show(&view, &host, &before);
 		if (frame == view.frames)
 			break;
 		if (view.batch)
 			sleep_for(view.delay);
-		else if (!wait_for_keys(&view, &host, &before, looked - began))
+		else if (!wait_for_keys(&view, &host, &before))
 			break;
 		host_free(&before);
 		before = host;
-		began = looked;
 	}
 	host_free(&before);
 	host_free(&host);

@@ -5,18 +5,22 @@
  */
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "forget.h"
+#include "load.h"
 #include "rig.h"
 #include "shown.h"
 
 #define TRACING		"/sys/kernel/tracing"
 #define INSTANCE	TRACING "/instances/vhost-pin-test"
 #define EVENTS_MAX	128
+#define QUEUES		4
 
 FIXTURE(events) {
 	int backend, dev;
@@ -29,7 +33,9 @@ FIXTURE(events) {
 
 FIXTURE_SETUP(events)
 {
-	const struct dev_options options = { .without = BIT_ULL(VIRTIO_RING_F_EVENT_IDX) };
+	const struct dev_options options = {
+		.queues = QUEUES, .without = BIT_ULL(VIRTIO_RING_F_EVENT_IDX),
+	};
 	char path[64];
 
 	if (access(TRACING "/events", F_OK))
@@ -217,6 +223,118 @@ TEST_F(events, changes_of_memory)
 		     size, (unsigned long)guest->memory);
 	EXPECT_EVENT(&at, "vpin_batch", " end ret=0");
 	EXPECT_EVENT(&at, "vpin_map", " gpa=0x10000000000 size=0x1000 uaddr=0x1000 perm=r ret=-14");
+}
+
+/* What ends while its ring is not mapped is given back when it is, as all others are. */
+TEST_F(events, what_is_told_late)
+{
+	struct dev *dev = &self->rig.dev;
+	struct vring_used_elem elem;
+	unsigned int at = 0;
+	char path[64];
+	int backend;
+
+	if (!forget_is_there())
+		SKIP(return, "no disk that keeps requests");
+	rig_close(&self->rig);
+	ASSERT_EQ(0, forget_add(""));
+	backend = open(forget_disk(), O_RDWR | O_CLOEXEC);
+	ASSERT_EQ(0, rig_run(&self->rig, backend, NULL));
+	ASSERT_EQ(0, shown_find(getpid(), path, sizeof(path)));
+	ASSERT_EQ(1, sscanf(path, SHOWN_CLASS "/vpin%d", &self->dev));
+	ASSERT_EQ(0, forget_hold(true));
+	ASSERT_EQ(0, blk_add(&dev->vqs[0], &self->rig.request, VIRTIO_BLK_T_IN, 0,
+			     self->rig.data, 4096));
+	vq_publish(&dev->vqs[0]);
+	usleep(100000);
+	ASSERT_EQ(0, vdpa_unmap(dev->fd, MSG_V2, dev->guest.iova, dev->guest.size));
+	ASSERT_EQ(0, forget_hold(false));
+	usleep(100000);
+	ASSERT_EQ(0, vdpa_map(dev->fd, MSG_V2, dev->guest.iova, dev->guest.size,
+			      dev->guest.memory, VHOST_ACCESS_RW));
+	ASSERT_EQ(0, vq_wait(&dev->vqs[0], &elem, VQ_TIMEOUT_MS));
+	collect(self);
+	EXPECT_EVENT(&at, "vpin_take", " queue=0 head=%u bufs=3 readable=16 writable=4097",
+		     elem.id);
+	EXPECT_EVENT(&at, "vpin_blk_done", " queue=0 head=%u type=read sector=0 status=ok",
+		     elem.id);
+	EXPECT_EVENT(&at, "vpin_return", " queue=0 head=%u len=4097", elem.id);
+	EXPECT_EVENT(&at, "vpin_tell", " queue=0 used_idx=1 signal=1");
+	rig_close(&self->rig);
+	close(backend);
+	EXPECT_EQ(0, forget_remove());
+	ASSERT_EQ(0, rig_run(&self->rig, self->backend, NULL));
+}
+
+/* Events of a queue, of the trace so far, with @more in their line. */
+static unsigned long long events_of(FIXTURE_DATA(events) *self, const char *name,
+				    unsigned int queue, const char *more)
+{
+	FILE *trace = fopen(INSTANCE "/trace", "re");
+	unsigned long long nr = 0;
+	char ours[64], line[512];
+
+	snprintf(ours, sizeof(ours), " %s: dev=%d queue=%u", name, self->dev, queue);
+	while (trace && fgets(line, sizeof(line), trace))
+		nr += strstr(line, ours) && strstr(line, more);
+	if (trace)
+		fclose(trace);
+	return nr;
+}
+
+static unsigned long long counter(FIXTURE_DATA(events) *self, unsigned int queue,
+				  const char *name)
+{
+	char path[128], text[64];
+
+	snprintf(path, sizeof(path), SHOWN_CLASS "/vpin%d/queues/%u/%s", self->dev, queue, name);
+	return shown(path, text, sizeof(text)) ? ~0ULL : strtoull(text, NULL, 10);
+}
+
+/* All queues are at it, and stop and start again: each counter is what the trace says. */
+TEST_F(events, are_what_the_counters_say)
+{
+	static const struct {
+		const char *counter, *event, *more;
+	} pairs[] = {
+		{ "reads", "vpin_blk_done", " type=read " },
+		{ "writes", "vpin_blk_done", " type=write " },
+		{ "kicks", "vpin_kick", "" },
+		{ "signals", "vpin_tell", " signal=1" },
+		{ "signals_suppressed", "vpin_tell", " signal=0" },
+		{ "bounced", "vpin_blk_bounce", "" },
+		{ "blocked", "vpin_blk_block", "" },
+	};
+	unsigned int round, queue, i;
+	struct load load;
+
+	ASSERT_EQ(0, file_set(INSTANCE "/buffer_size_kb", "8192"));
+	load_init(&load, &self->rig.dev, 64, 4096, 1);
+	for (round = 0; round < 8; round++) {
+		for (queue = 0; queue < QUEUES; queue++)
+			self->rig.dev.vqs[queue].avail->flags =
+				htole16(round % 2 ? VRING_AVAIL_F_NO_INTERRUPT : 0);
+		for (queue = 0; queue < QUEUES; queue++)
+			vq_kick(&self->rig.dev.vqs[queue]);
+		if (round % 2) {
+			ASSERT_EQ(0, load_start(&load, VIRTIO_BLK_T_OUT, round));
+			/* Which waits for those that were taken. */
+			ASSERT_EQ(0, dev_stop(&self->rig.dev));
+			ASSERT_EQ(0, dev_start(&self->rig.dev));
+		} else {
+			ASSERT_EQ(0, load_out_and_in(&load, round));
+		}
+	}
+	usleep(20000);
+	for (queue = 0; queue < QUEUES; queue++) {
+		for (i = 0; i < sizeof(pairs) / sizeof(*pairs); i++) {
+			EXPECT_EQ(events_of(self, pairs[i].event, queue, pairs[i].more),
+				  counter(self, queue, pairs[i].counter))
+				TH_LOG("%s of queue %u", pairs[i].counter, queue);
+		}
+		EXPECT_EQ(4 * 16, counter(self, queue, "reads"));
+		EXPECT_LT(0, counter(self, queue, "bounced"));
+	}
 }
 
 TEST_HARNESS_MAIN

@@ -294,6 +294,24 @@ TEST_F(sysfs, counts_malformed_chains)
 	EXPECT_COUNT("others", 0);
 }
 
+/* Nor is one that has no byte for an answer given back: it breaks the queue. */
+TEST_F(sysfs, counts_what_breaks_a_queue)
+{
+	self->vq->desc[0] = (struct vring_desc){
+		.addr = htole64(guest_iova(&self->rig.dev.guest, self->rig.request.status)),
+		.len = htole32(1),
+		.flags = htole16(VRING_DESC_F_NEXT),
+		.next = htole16(0xffff),
+	};
+	vq_add_head(self->vq, 0);
+	vq_publish(self->vq);
+	EXPECT_EQ(0, event_wait(self->vq->err, VQ_TIMEOUT_MS));
+	EXPECT_STREQ("broken", text(self, "queues/0/state"));
+	EXPECT_COUNT("errors_malformed", 1);
+	EXPECT_COUNT("others", 0);
+	EXPECT_EQ(0, le16toh(self->vq->used->idx));
+}
+
 /* How often an eventfd was signalled since it was last looked at. */
 static uint64_t signalled(int eventfd)
 {
@@ -558,6 +576,26 @@ TEST(sysfs_paths)
 	rmdir("/tmp/sysfs");
 }
 
+/* Nothing in it that a terminal obeys; what is more than ASCII is as it is. */
+TEST(sysfs_path_is_printable)
+{
+	static const char strange[] = "/tmp/a\x1b[2J\t\a\177\001 gr\xc3\xb6\xc3\x9f\\e";
+	char path[128], file[160], said[128];
+	int backend = open(strange, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	struct dev dev;
+
+	ASSERT_LE(0, backend);
+	ASSERT_EQ(0, ftruncate(backend, MIB));
+	ASSERT_EQ(0, dev_open(&dev, backend, NULL));
+	ASSERT_EQ(0, shown_find(getpid(), path, sizeof(path)));
+	snprintf(file, sizeof(file), "%s/backend", path);
+	EXPECT_EQ(0, shown(file, said, sizeof(said)));
+	EXPECT_STREQ("/tmp/a\\033[2J\\011\\007\\177\\001 gr\xc3\xb6\xc3\x9f\\134e", said);
+	dev_close(&dev);
+	close(backend);
+	unlink(strange);
+}
+
 /* Who has a device's file open can see which it is. */
 TEST_F(sysfs, is_told_by_its_open_file)
 {
@@ -664,6 +702,7 @@ TEST_F(sysfs, open_over_the_end)
 /* Numbers are given anew, the smallest first. */
 TEST_F(sysfs, has_a_number)
 {
+	struct stat first, second;
 	char path[64];
 	struct dev other;
 	int backend = backend_memfd(MIB), number;
@@ -674,8 +713,14 @@ TEST_F(sysfs, has_a_number)
 	EXPECT_EQ(0, access(SHOWN_CLASS "/vpin1/state", F_OK));
 	EXPECT_EQ(0, shown(SHOWN_CLASS "/vpin1/state", path, sizeof(path)));
 	EXPECT_STREQ("owned", path);
+	ASSERT_EQ(0, stat(SHOWN_CLASS "/vpin1/queues/0", &first));
 	dev_close(&other);
 	EXPECT_EQ(-1, access(SHOWN_CLASS "/vpin1", F_OK));
+	/* By this one tells it from another that has had its number. */
+	ASSERT_EQ(0, dev_open(&other, backend, NULL));
+	EXPECT_EQ(0, stat(SHOWN_CLASS "/vpin1/queues/0", &second));
+	EXPECT_NE(first.st_ino, second.st_ino);
+	dev_close(&other);
 	close(backend);
 }
 
@@ -789,9 +834,10 @@ TEST(sysfs_of_a_disk_that_hangs)
 	sum = times(self, buckets);
 	EXPECT_EQ(1, sum);
 	/* 2^18 microseconds are 0.26 seconds, and it had no longer than we waited. */
-	for (i = 0; i < TIMES; i++)
+	for (i = 0; i < TIMES; i++) {
 		EXPECT_FALSE(buckets[i] && (i < 18 || 1L << i > (now_ms() - begun) * 1000))
 			TH_LOG("in bucket %d", i);
+	}
 	rig_close(&self->rig);
 	close(backend);
 	EXPECT_EQ(0, forget_remove());
