@@ -496,7 +496,7 @@ static void destroy_waits_for_who_still_ends(struct kunit *test)
 
 /*
  * While a device waits for its first queue the second one's last request ends, and its
- * turn takes long; then the first one's.  Waits for the device's end as an attach does.
+ * turn takes long; then the first one's.  Waits for the device's end as the next one does.
  * Return: what the second queue's driver was told by then.
  */
 static int end_both_and_wait(struct vpin_rig *rig)
@@ -512,7 +512,7 @@ static int end_both_and_wait(struct vpin_rig *rig)
 	if (!WAIT_UNTIL(!READ_ONCE(vq->inflight)))
 		return -ETIMEDOUT;
 	vpin_fake_release(fake, 1);
-	return vpin_dev_wait_ended(fake->backend) ?:
+	return vpin_dev_wait_ended(vq->used_at) ?:
 	       vpin_driver_used_idx(&rig->drivers[1]);
 }
 

@@ -128,6 +128,7 @@ struct vpin_untold {
  * @desc_addr: GPA of the descriptor area
  * @avail_addr: GPA of the driver area
  * @used_addr: GPA of the device area
+ * @used_at: where that was last seen in the host's memory; 0 if it never was
  * @busyloop_us: longest time of busy polling, in microseconds; 0 for none
  * @running: between start and stop
  * @kick: how the driver's kicks arrive
@@ -193,6 +194,7 @@ struct vpin_vq {
 	u64 desc_addr;
 	u64 avail_addr;
 	u64 used_addr;
+	phys_addr_t used_at;
 	u32 busyloop_us;
 	struct vpin_worker *worker;
 	struct vpin_kick kick;

@@ -72,9 +72,6 @@ struct vpin_dev *vpin_dev_create(const struct vpin_dev_type *type,
 	unsigned int i;
 	int ret;
 
-	ret = vpin_dev_wait_ended(backend);
-	if (ret)
-		return ERR_PTR(ret);
 	dev = kzalloc(sizeof(*dev), GFP_KERNEL_ACCOUNT);
 	if (!dev)
 		return ERR_PTR(-ENOMEM);

@@ -8,7 +8,6 @@
  * holds its pins and its backend until the last request has come back, and
  * cannot be unloaded before.
  */
-#include <linux/fs.h>
 #include <linux/jiffies.h>
 #include <linux/list.h>
 #include <linux/minmax.h>
@@ -69,45 +68,6 @@ static void vpin_dev_has_ended(struct vpin_dev *dev)
 	wake_up_all(&vpin_ended);
 }
 
-/* Return: 0 if no device that ends uses @backend, -EBUSY if it was left, or -EAGAIN. */
-static int vpin_dev_ask_ending(const struct file *backend)
-{
-	const struct vpin_dev *dev;
-	int ret = 0;
-
-	spin_lock(&vpin_ending_lock);
-	list_for_each_entry(dev, &vpin_ending, ending_node) {
-		if (dev->backend->f_mapping != backend->f_mapping)
-			continue;
-		ret = READ_ONCE(dev->left) ? -EBUSY : -EAGAIN;
-		if (ret == -EBUSY)
-			break;
-	}
-	spin_unlock(&vpin_ending_lock);
-	return ret;
-}
-
-/**
- * vpin_dev_wait_ended - waits until no device that was closed uses a backend
- * @backend: the backend
- *
- * What such a device has in flight lands in the backend, in the guest's memory and in
- * its ring when the backend answers.  A guest whose server comes back is still there: a
- * second device would do the same requests, and the guest be told of them twice.
- *
- * Context: sleeps as long as a close does (drain_ms).
- * Return: 0; -EBUSY if the backend does not answer; -ERESTARTSYS if the caller is
- * being killed.
- */
-int vpin_dev_wait_ended(const struct file *backend)
-{
-	int ret = 0;
-
-	return wait_event_killable(vpin_ended,
-				   (ret = vpin_dev_ask_ending(backend)) !=
-				   -EAGAIN) ?: ret;
-}
-
 static bool vpin_dev_is_drained(const struct vpin_dev *dev)
 {
 	unsigned int i;
@@ -117,6 +77,49 @@ static bool vpin_dev_is_drained(const struct vpin_dev *dev)
 			return false;
 	}
 	return true;
+}
+
+/* Return: 0 if no device that ends has that ring, -EBUSY if it was left, or -EAGAIN. */
+static int vpin_dev_ask_ending(phys_addr_t used)
+{
+	const struct vpin_dev *dev;
+	int ret = 0;
+	u16 i;
+
+	spin_lock(&vpin_ending_lock);
+	list_for_each_entry(dev, &vpin_ending, ending_node) {
+		for (i = 0; !ret && i < dev->nr_vqs; i++) {
+			const struct vpin_vq *vq = &dev->vqs[i];
+
+			if (READ_ONCE(vq->running) &&
+			    READ_ONCE(vq->used_at) == used)
+				ret = READ_ONCE(dev->left) ? -EBUSY : -EAGAIN;
+		}
+	}
+	spin_unlock(&vpin_ending_lock);
+	return ret;
+}
+
+/**
+ * vpin_dev_wait_ended - waits until no device that was closed has a ring
+ * @used: where the ring's device area is in the host's memory; not 0
+ *
+ * What such a device has in flight lands in the backend, in the guest's memory and in
+ * its ring when the backend answers.  A guest whose server comes back is still there: a
+ * second device would do the same requests, and the guest be told of them twice.
+ *
+ * Context: sleeps as long as a close does (drain_ms).
+ * Return: 0; -EBUSY if the backend does not answer; -EINTR if the caller is being
+ * killed.
+ */
+int vpin_dev_wait_ended(phys_addr_t used)
+{
+	int ret = 0;
+
+	if (wait_event_killable(vpin_ended, (ret = vpin_dev_ask_ending(used)) !=
+					    -EAGAIN))
+		return -EINTR;
+	return ret;
 }
 
 /* The last request may have come back. */

@@ -69,6 +69,16 @@ int vpin_vq_set_num(struct vpin_vq *vq, u32 num)
 	return 0;
 }
 
+/* Waits for who was closed and still has the ring, if there is one. */
+static int vpin_vq_wait_ended(struct vpin_vq *vq)
+{
+	struct vpin_snap *snap = vpin_mem_snap(&vq->dev->mem);
+	phys_addr_t used = vpin_snap_phys(snap, vq->used_addr);
+
+	vpin_snap_put(snap);
+	return used ? vpin_dev_wait_ended(used) : 0;
+}
+
 /**
  * vpin_vq_set_addr - VHOST_SET_VRING_ADDR
  * @vq: the queue
@@ -76,13 +86,17 @@ int vpin_vq_set_num(struct vpin_vq *vq, u32 num)
  * @avail: GPA of the driver area, a multiple of 2
  * @used: GPA of the device area, a multiple of 4 (VIRTIO 1.2, 2.7)
  *
- * Nothing is looked up yet: the memory may be mapped later.  The same addresses
- * are the same ring.
+ * The memory may be mapped later.  The same addresses are the same ring.  If it is
+ * mapped, and a device that was closed still has that ring, that is waited for: what
+ * the driver is told until then says where to go on.
  *
- * Return: 0; -EINVAL if one is not aligned; -EBUSY while the queue runs.
+ * Return: 0; -EINVAL if one is not aligned; -EBUSY while the queue runs; else
+ * vpin_dev_wait_ended()'s.
  */
 int vpin_vq_set_addr(struct vpin_vq *vq, u64 desc, u64 avail, u64 used)
 {
+	int ret;
+
 	if (desc % VRING_DESC_ALIGN_SIZE || avail % VRING_AVAIL_ALIGN_SIZE ||
 	    used % VRING_USED_ALIGN_SIZE)
 		return -EINVAL;
@@ -95,7 +109,11 @@ int vpin_vq_set_addr(struct vpin_vq *vq, u64 desc, u64 avail, u64 used)
 	vq->avail_addr = avail;
 	vq->used_addr = used;
 	vq->addr_set = true;
-	return 0;
+	ret = vpin_vq_wait_ended(vq);
+	if (ret == -EBUSY)
+		vpin_dev_notice(vq->dev, "queue %u: its ring is of a device that was closed, and whose backend does not answer\n",
+				vq->index);
+	return ret;
 }
 
 /**

@@ -242,6 +242,21 @@ void *vpin_snap_translate(const struct vpin_snap *snap, struct vpin_hint *hint,
 	return hit.addr + before;
 }
 
+/**
+ * vpin_snap_phys - where a byte of guest memory is in the host's
+ * @snap: the address space
+ * @gpa: its guest physical address
+ *
+ * Return: its physical address; 0 if it is not mapped for writing, or absent.
+ */
+phys_addr_t vpin_snap_phys(const struct vpin_snap *snap, u64 gpa)
+{
+	u64 len = 1;
+	void *addr = vpin_snap_resolve(snap, NULL, gpa, &len, VPIN_PERM_WRITE);
+
+	return addr ? page_to_phys(virt_to_page(addr)) + offset_in_page(addr) : 0;
+}
+
 static int vpin_snap_copy(const struct vpin_snap *snap, struct vpin_hint *hint,
 			  u64 gpa, void *buf, u64 len, u32 perm)
 {

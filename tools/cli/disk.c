@@ -260,8 +260,7 @@ static const char *attach_error(const struct disk *disk, int error)
 {
 	switch (error) {
 	case EBUSY:
-		return "a device that was closed has requests under way that the disk does not answer\n"
-		       "  Until it does they may still be done: wait, or see why it does not answer.";
+		return "the device is attached already";
 	case EINVAL:
 		if (disk->logical_block_size || disk->physical_block_size)
 			return "the module refuses one of the values, or these block sizes for this disk\n"

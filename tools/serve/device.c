@@ -181,7 +181,6 @@ static int set_ring(struct device *device, unsigned int index, const struct devi
 	};
 
 	return set_state(device, VHOST_SET_VRING_NUM, index, ring->num) ?:
-	       set_state(device, VHOST_SET_VRING_BASE, index, ring->base) ?:
 	       call(device, VHOST_SET_VRING_ADDR, &addr);
 }
 
@@ -192,30 +191,26 @@ static int take_features(struct device *device)
 	       set_status(device, STATUS_FEATURES);
 }
 
-static int start_first(struct device *device, unsigned int index,
-		       const struct device_ring *ring)
+int device_set_ring(struct device *device, unsigned int index, const struct device_ring *ring)
 {
-	int ret;
+	int ret = device->running ? 0 : take_features(device);
 
-	ret = take_features(device) ?:
-	      set_ring(device, index, ring) ?:
-	      set_state(device, VHOST_VDPA_SET_VRING_ENABLE, index, 1) ?:
-	      set_status(device, STATUS_RUNNING);
-	if (ret)
+	ret = ret ?: set_ring(device, index, ring);
+	if (ret && !device->running)
 		set_status(device, 0);
 	return ret;
 }
 
-int device_start_queue(struct device *device, unsigned int index,
-		       const struct device_ring *ring)
+int device_start_queue(struct device *device, unsigned int index, uint16_t base)
 {
-	int ret;
+	int ret = set_state(device, VHOST_SET_VRING_BASE, index, base) ?:
+		  set_state(device, VHOST_VDPA_SET_VRING_ENABLE, index, 1);
 
-	if (!device->running)
-		ret = start_first(device, index, ring);
-	else
-		ret = set_ring(device, index, ring) ?:
-		      set_state(device, VHOST_VDPA_SET_VRING_ENABLE, index, 1);
+	if (!device->running) {
+		ret = ret ?: set_status(device, STATUS_RUNNING);
+		if (ret)
+			set_status(device, 0);
+	}
 	if (!ret)
 		device->running++;
 	return ret;

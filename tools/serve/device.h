@@ -33,7 +33,6 @@ struct device {
 /* A queue's ring; addresses are the guest's. */
 struct device_ring {
 	unsigned int num;
-	uint16_t base;
 	uint64_t desc, avail, used;
 };
 
@@ -64,8 +63,13 @@ int device_set_kick(struct device *device, unsigned int index, int eventfd);
 int device_set_call(struct device *device, unsigned int index, int eventfd);
 int device_set_err(struct device *device, unsigned int index, int eventfd);
 
-int device_start_queue(struct device *device, unsigned int index,
-		       const struct device_ring *ring);
+/*
+ * A queue's ring.  If a device that was closed still has it, that is waited for, and
+ * -EBUSY if its backend does not answer: what the ring says was used is read after this.
+ */
+int device_set_ring(struct device *device, unsigned int index, const struct device_ring *ring);
+/* A queue of which the ring is set goes on at @base. */
+int device_start_queue(struct device *device, unsigned int index, uint16_t base);
 /* Returns the index of the next request to take. */
 int device_stop_queue(struct device *device, unsigned int index);
 

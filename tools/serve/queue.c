@@ -80,7 +80,8 @@ static int ring_of(const struct queue *queue, struct device_ring *ring, struct r
  * drains a queue before it stops.  What the front-end says may be older, if a
  * server before us was killed, or in other front-ends' opinion newer.
  */
-static int read_base(const struct queue *queue, struct device_ring *ring, struct reason *why)
+static int read_base(const struct queue *queue, const struct device_ring *ring,
+		     uint16_t *base, struct reason *why)
 {
 	__virtio16 idx;
 	int ret = memory_read(queue->memory,
@@ -89,7 +90,7 @@ static int read_base(const struct queue *queue, struct device_ring *ring, struct
 	if (ret)
 		return reason_is(why, -ret, "queue %u: its used ring cannot be read: %s",
 				 queue->index, strerror(-ret));
-	ring->base = le16toh(idx);
+	*base = le16toh(idx);
 	return 0;
 }
 
@@ -109,12 +110,22 @@ static void signal_call(const struct queue *queue)
 static int start(struct queue *queue, struct reason *why)
 {
 	struct device_ring ring;
+	uint16_t base = 0;
 	int ret;
 
-	ret = ring_of(queue, &ring, why) ?: read_base(queue, &ring, why);
+	ret = ring_of(queue, &ring, why);
 	if (ret)
 		return ret;
-	ret = device_start_queue(queue->device, queue->index, &ring);
+	ret = device_set_ring(queue->device, queue->index, &ring);
+	if (ret == -EBUSY)
+		return reason_is(why, EBUSY, "queue %u: the disk does not answer what the last server had under way: wait until it does",
+				 queue->index);
+	if (!ret) {
+		ret = read_base(queue, &ring, &base, why);
+		if (ret)
+			return ret;
+		ret = device_start_queue(queue->device, queue->index, base);
+	}
 	if (ret)
 		return reason_is(why, -ret, "queue %u does not start: %s", queue->index,
 				 strerror(-ret));
