@@ -115,11 +115,11 @@ static int vpin_dev_ask_ending(phys_addr_t used)
 int vpin_dev_wait_ended(phys_addr_t used)
 {
 	int ret = 0;
+	int killed = wait_event_killable(vpin_ended,
+					 (ret = vpin_dev_ask_ending(used)) !=
+					 -EAGAIN);
 
-	if (wait_event_killable(vpin_ended, (ret = vpin_dev_ask_ending(used)) !=
-					    -EAGAIN))
-		return -EINTR;
-	return ret;
+	return killed ? -EINTR : ret;
 }
 
 /* The last request may have come back. */
