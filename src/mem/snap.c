@@ -10,6 +10,7 @@
 #include <linux/err.h>
 #include <linux/log2.h>
 #include <linux/minmax.h>
+#include <linux/pfn.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 #include <vpin/mem.h>
@@ -254,7 +255,8 @@ phys_addr_t vpin_snap_phys(const struct vpin_snap *snap, u64 gpa)
 	u64 len = 1;
 	void *addr = vpin_snap_resolve(snap, NULL, gpa, &len, VPIN_PERM_WRITE);
 
-	return addr ? page_to_phys(virt_to_page(addr)) + offset_in_page(addr) : 0;
+	return addr ? PFN_PHYS(page_to_pfn(virt_to_page(addr))) +
+		      offset_in_page(addr) : 0;
 }
 
 static int vpin_snap_copy(const struct vpin_snap *snap, struct vpin_hint *hint,
