@@ -194,7 +194,7 @@ struct vpin_vq {
 	u64 desc_addr;
 	u64 avail_addr;
 	u64 used_addr;
-	phys_addr_t used_at;
+	u64 used_at;
 	u32 busyloop_us;
 	struct vpin_worker *worker;
 	struct vpin_kick kick;

@@ -80,7 +80,7 @@ static bool vpin_dev_is_drained(const struct vpin_dev *dev)
 }
 
 /* Return: 0 if no device that ends has that ring, -EBUSY if it was left, or -EAGAIN. */
-static int vpin_dev_ask_ending(phys_addr_t used)
+static int vpin_dev_ask_ending(u64 used)
 {
 	const struct vpin_dev *dev;
 	int ret = 0;
@@ -112,7 +112,7 @@ static int vpin_dev_ask_ending(phys_addr_t used)
  * Return: 0; -EBUSY if the backend does not answer; -EINTR if the caller is being
  * killed.
  */
-int vpin_dev_wait_ended(phys_addr_t used)
+int vpin_dev_wait_ended(u64 used)
 {
 	int ret = 0;
 	int killed = wait_event_killable(vpin_ended,

@@ -73,7 +73,7 @@ int vpin_vq_set_num(struct vpin_vq *vq, u32 num)
 static int vpin_vq_wait_ended(struct vpin_vq *vq)
 {
 	struct vpin_snap *snap = vpin_mem_snap(&vq->dev->mem);
-	phys_addr_t used = vpin_snap_phys(snap, vq->used_addr);
+	u64 used = vpin_snap_phys(snap, vq->used_addr);
 
 	vpin_snap_put(snap);
 	return used ? vpin_dev_wait_ended(used) : 0;

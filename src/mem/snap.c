@@ -250,7 +250,7 @@ void *vpin_snap_translate(const struct vpin_snap *snap, struct vpin_hint *hint,
  *
  * Return: its physical address; 0 if it is not mapped for writing, or absent.
  */
-phys_addr_t vpin_snap_phys(const struct vpin_snap *snap, u64 gpa)
+u64 vpin_snap_phys(const struct vpin_snap *snap, u64 gpa)
 {
 	u64 len = 1;
 	void *addr = vpin_snap_resolve(snap, NULL, gpa, &len, VPIN_PERM_WRITE);
