@@ -10,7 +10,6 @@
 #include <linux/err.h>
 #include <linux/log2.h>
 #include <linux/minmax.h>
-#include <linux/pfn.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 #include <vpin/mem.h>
@@ -241,22 +240,6 @@ void *vpin_snap_translate(const struct vpin_snap *snap, struct vpin_hint *hint,
 
 	*len = min(*len, hit.size - before);
 	return hit.addr + before;
-}
-
-/**
- * vpin_snap_phys - where a byte of guest memory is in the host's
- * @snap: the address space
- * @gpa: its guest physical address
- *
- * Return: its physical address; 0 if it is not mapped for writing, or absent.
- */
-u64 vpin_snap_phys(const struct vpin_snap *snap, u64 gpa)
-{
-	u64 len = 1;
-	void *addr = vpin_snap_resolve(snap, NULL, gpa, &len, VPIN_PERM_WRITE);
-
-	return addr ? PFN_PHYS(page_to_pfn(virt_to_page(addr))) +
-		      offset_in_page(addr) : 0;
 }
 
 static int vpin_snap_copy(const struct vpin_snap *snap, struct vpin_hint *hint,

@@ -3,9 +3,26 @@
  * Windows: guest memory that is read and written all the time (rings), seen
  * as one linear piece however its pages lie.
  */
+#include <linux/pfn.h>
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
 #include <vpin/mem.h>
+
+/**
+ * vpin_snap_phys - where a byte of guest memory is in the host's
+ * @snap: the address space
+ * @gpa: its guest physical address
+ *
+ * Return: its physical address; 0 if it is not mapped for writing, or absent.
+ */
+u64 vpin_snap_phys(const struct vpin_snap *snap, u64 gpa)
+{
+	u64 len = 1;
+	void *addr = vpin_snap_resolve(snap, NULL, gpa, &len, VPIN_PERM_WRITE);
+
+	return addr ? PFN_PHYS(page_to_pfn(virt_to_page(addr))) +
+		      offset_in_page(addr) : 0;
+}
 
 static int vpin_window_vmap(struct vpin_window *window,
 			    const struct vpin_snap *snap, u64 gpa, u64 len,

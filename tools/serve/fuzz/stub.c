@@ -169,16 +169,15 @@ int device_set_err(struct device *device, unsigned int index, int eventfd)
 
 int device_set_ring(struct device *device, unsigned int index, const struct device_ring *ring)
 {
-	(void)device;
-	(void)index;
-	(void)ring;
-	return 0;
+	must(index < device->num_queues && !started[index]);
+	must(ring->num && !(ring->num & (ring->num - 1)) && ring->num <= device->queue_size);
+	return maybe(EINVAL) ? -EINVAL : maybe(EBUSY) ? -EBUSY : 0;
 }
 
 int device_start_queue(struct device *device, unsigned int index, uint16_t base)
 {
+	(void)base;
 	must(index < device->num_queues && !started[index]);
-	must(ring->num && !(ring->num & (ring->num - 1)) && ring->num <= device->queue_size);
 	if (maybe(EINVAL))
 		return -EINVAL;
 	started[index] = true;
