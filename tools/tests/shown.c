@@ -51,14 +51,14 @@ int shown_find(pid_t owner, char *path, size_t size)
 	return ret;
 }
 
-long shown_turns(unsigned int queue)
+long long shown_counter(unsigned int queue, const char *name)
 {
-	char path[256], text[32];
+	char path[256], text[64];
 	size_t length;
 
 	if (shown_find(getpid(), path, sizeof(path)))
 		return -1;
 	length = strlen(path);
-	snprintf(path + length, sizeof(path) - length, "/queues/%u/turns", queue);
-	return shown(path, text, sizeof(text)) ? -1 : atol(text);
+	snprintf(path + length, sizeof(path) - length, "/queues/%u/%s", queue, name);
+	return shown(path, text, sizeof(text)) ? -1 : atoll(text);
 }

@@ -15,7 +15,7 @@ int shown_fd(int fd, char *to, size_t size);
 /* The directory of a device of this owner's: 0 or -ENOENT. */
 int shown_find(pid_t owner, char *path, size_t size);
 
-/* Turns that a queue of this process' device had; -1 if there is none. */
-long shown_turns(unsigned int queue);
+/* A counter of a queue of this process' device; -1 if there is none. */
+long long shown_counter(unsigned int queue, const char *name);
 
 #endif

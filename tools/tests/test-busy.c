@@ -236,18 +236,18 @@ TEST_F(disk, T03_a_turn_is_bounded_in_bytes)
 {
 	const struct dev_options options = { .memory = 72 * MIB };
 	static struct load load;
-	long before;
+	long long before;
 
 	self->backend = backend_device("/dev/ram2");
 	ASSERT_LE(0, self->backend);
 	ASSERT_EQ(0, dev_run(&self->rig.dev, self->backend, &options));
 	load_init(&load, &self->rig.dev, 64, MIB, 0);
-	before = shown_turns(0);
+	before = shown_counter(0, "turns");
 	ASSERT_LE(0, before);
 	ASSERT_EQ(0, load_start(&load, VIRTIO_BLK_T_OUT, 1));
 	EXPECT_EQ(0, load_wait(&load));
-	TH_LOG("%ld turns", shown_turns(0) - before);
-	EXPECT_LE(16, shown_turns(0) - before);
+	TH_LOG("%lld turns", shown_counter(0, "turns") - before);
+	EXPECT_LE(16, shown_counter(0, "turns") - before);
 	ASSERT_EQ(0, load_start(&load, VIRTIO_BLK_T_IN, 1));
 	EXPECT_EQ(0, load_wait(&load));
 	EXPECT_TRUE(load_is(&load, 1));

@@ -5,7 +5,6 @@
  */
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -267,11 +266,11 @@ TEST_F(events, what_is_told_late)
 }
 
 /* Events of a queue, of the trace so far, with @more in their line. */
-static unsigned long long events_of(FIXTURE_DATA(events) *self, const char *name,
+static long long events_of(FIXTURE_DATA(events) *self, const char *name,
 				    unsigned int queue, const char *more)
 {
 	FILE *trace = fopen(INSTANCE "/trace", "re");
-	unsigned long long nr = 0;
+	long long nr = 0;
 	char ours[64], line[512];
 
 	snprintf(ours, sizeof(ours), " %s: dev=%d queue=%u", name, self->dev, queue);
@@ -280,15 +279,6 @@ static unsigned long long events_of(FIXTURE_DATA(events) *self, const char *name
 	if (trace)
 		fclose(trace);
 	return nr;
-}
-
-static unsigned long long counter(FIXTURE_DATA(events) *self, unsigned int queue,
-				  const char *name)
-{
-	char path[128], text[64];
-
-	snprintf(path, sizeof(path), SHOWN_CLASS "/vpin%d/queues/%u/%s", self->dev, queue, name);
-	return shown(path, text, sizeof(text)) ? ~0ULL : strtoull(text, NULL, 10);
 }
 
 /* All queues are at it, and stop and start again: each counter is what the trace says. */
@@ -329,11 +319,11 @@ TEST_F(events, are_what_the_counters_say)
 	for (queue = 0; queue < QUEUES; queue++) {
 		for (i = 0; i < sizeof(pairs) / sizeof(*pairs); i++) {
 			EXPECT_EQ(events_of(self, pairs[i].event, queue, pairs[i].more),
-				  counter(self, queue, pairs[i].counter))
+				  shown_counter(queue, pairs[i].counter))
 				TH_LOG("%s of queue %u", pairs[i].counter, queue);
 		}
-		EXPECT_EQ(4 * 16, counter(self, queue, "reads"));
-		EXPECT_LT(0, counter(self, queue, "bounced"));
+		EXPECT_EQ(4 * 16, shown_counter(queue, "reads"));
+		EXPECT_LT(0, shown_counter(queue, "bounced"));
 	}
 }
 

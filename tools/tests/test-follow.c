@@ -582,7 +582,7 @@ TEST_F(vmm, V41_a_page_is_replaced_while_its_request_hangs)
 	struct blk_request other;
 	struct vring_used_elem elem;
 	struct extra extra;
-	long before;
+	long long before;
 	int disk;
 
 	if (!forget_is_there())
@@ -603,11 +603,11 @@ TEST_F(vmm, V41_a_page_is_replaced_while_its_request_hangs)
 	pattern_fill(extra.memory, GUEST_PAGE, 8, 2);
 	ASSERT_EQ(0, offer(&self->dev.vqs[1], &other, 8));
 	usleep(300000);
-	before = shown_turns(1);
+	before = shown_counter(1, "turns");
 	usleep(1000000);
-	TH_LOG("%ld turns in a second", shown_turns(1) - before);
+	TH_LOG("%lld turns in a second", shown_counter(1, "turns") - before);
 	EXPECT_LE(0, before);
-	EXPECT_GE(200, shown_turns(1) - before);
+	EXPECT_GE(200, shown_counter(1, "turns") - before);
 	EXPECT_EQ(BLK_NO_STATUS, *other.status);
 
 	ASSERT_EQ(0, forget_hold(false));
