@@ -179,6 +179,7 @@ struct vpin_window {
 int vpin_window_open(struct vpin_window *window, const struct vpin_snap *snap,
 		     u64 gpa, u64 len, u32 perm);
 void vpin_window_close(struct vpin_window *window);
+u64 vpin_window_phys(const struct vpin_snap *snap, u64 gpa);
 
 /* What a bit of a dirty log stands for, whatever the host's pages are. */
 #define VPIN_DIRTY_SHIFT	12

@@ -323,7 +323,6 @@ static __always_inline void *vpin_snap_resolve(const struct vpin_snap *snap,
 	}
 }
 
-u64 vpin_snap_phys(const struct vpin_snap *snap, u64 gpa);
 int vpin_snap_read(const struct vpin_snap *snap, struct vpin_hint *hint,
 		   u64 gpa, void *to, u64 len);
 int vpin_snap_write(const struct vpin_snap *snap, struct vpin_hint *hint,

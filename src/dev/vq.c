@@ -54,7 +54,7 @@ static void vpin_vq_set_view(struct vpin_vq *vq, struct vpin_view *view)
 		.mask = vq->num - 1,
 		.hint = &vq->hint,
 	};
-	WRITE_ONCE(vq->used_at, vpin_snap_phys(view->snap, vq->used_addr));
+	WRITE_ONCE(vq->used_at, vpin_window_phys(view->snap, vq->used_addr));
 	vpin_ring_set_memory(&vq->ring, view->desc.addr, view->avail.addr,
 			     view->used.addr);
 	for (i = 0; i < vq->nr_untold; i++) {

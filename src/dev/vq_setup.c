@@ -69,14 +69,21 @@ int vpin_vq_set_num(struct vpin_vq *vq, u32 num)
 	return 0;
 }
 
-/* Waits for who was closed and still has the ring, if there is one. */
-static int vpin_vq_wait_ended(struct vpin_vq *vq)
+/* Waits for who was closed and still has the ring with that device area, if there is one. */
+static int vpin_vq_wait_ended(struct vpin_vq *vq, u64 used)
 {
 	struct vpin_snap *snap = vpin_mem_snap(&vq->dev->mem);
-	u64 used = vpin_snap_phys(snap, vq->used_addr);
+	u64 used_at = vpin_window_phys(snap, used);
+	int ret;
 
 	vpin_snap_put(snap);
-	return used ? vpin_dev_wait_ended(used) : 0;
+	if (!used_at)
+		return 0;
+	ret = vpin_dev_wait_ended(used_at);
+	if (ret == -EBUSY)
+		vpin_dev_notice(vq->dev, "queue %u: its ring is of a device that was closed, and whose backend does not answer\n",
+				vq->index);
+	return ret;
 }
 
 /**
@@ -91,7 +98,7 @@ static int vpin_vq_wait_ended(struct vpin_vq *vq)
  * the driver is told until then says where to go on.
  *
  * Return: 0; -EINVAL if one is not aligned; -EBUSY while the queue runs; else
- * vpin_dev_wait_ended()'s.
+ * vpin_dev_wait_ended()'s.  Nothing has changed then.
  */
 int vpin_vq_set_addr(struct vpin_vq *vq, u64 desc, u64 avail, u64 used)
 {
@@ -102,6 +109,9 @@ int vpin_vq_set_addr(struct vpin_vq *vq, u64 desc, u64 avail, u64 used)
 		return -EINVAL;
 	if (vpin_vq_is_live(vq))
 		return -EBUSY;
+	ret = vpin_vq_wait_ended(vq, used);
+	if (ret)
+		return ret;
 	if (desc != vq->desc_addr || avail != vq->avail_addr ||
 	    used != vq->used_addr)
 		vpin_vq_drop_untold(vq);
@@ -109,11 +119,7 @@ int vpin_vq_set_addr(struct vpin_vq *vq, u64 desc, u64 avail, u64 used)
 	vq->avail_addr = avail;
 	vq->used_addr = used;
 	vq->addr_set = true;
-	ret = vpin_vq_wait_ended(vq);
-	if (ret == -EBUSY)
-		vpin_dev_notice(vq->dev, "queue %u: its ring is of a device that was closed, and whose backend does not answer\n",
-				vq->index);
-	return ret;
+	return 0;
 }
 
 /**

@@ -9,13 +9,13 @@
 #include <vpin/mem.h>
 
 /**
- * vpin_snap_phys - where a byte of guest memory is in the host's
+ * vpin_window_phys - where a byte of guest memory is in the host's
  * @snap: the address space
  * @gpa: its guest physical address
  *
  * Return: its physical address; 0 if it is not mapped for writing, or absent.
  */
-u64 vpin_snap_phys(const struct vpin_snap *snap, u64 gpa)
+u64 vpin_window_phys(const struct vpin_snap *snap, u64 gpa)
 {
 	u64 len = 1;
 	void *addr = vpin_snap_resolve(snap, NULL, gpa, &len, VPIN_PERM_WRITE);

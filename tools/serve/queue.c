@@ -107,28 +107,42 @@ static void signal_call(const struct queue *queue)
 		eventfd_write(queue->call, 1);
 }
 
+static int start_error(const struct queue *queue, int error, struct reason *why)
+{
+	return reason_is(why, error, "queue %u does not start: %s", queue->index,
+			 strerror(error));
+}
+
+static int set_ring(const struct queue *queue, const struct device_ring *ring,
+		    struct reason *why)
+{
+	int ret = device_set_ring(queue->device, queue->index, ring);
+
+	if (ret == -EBUSY)
+		return reason_is(why, EBUSY, "queue %u: the disk does not answer what the last server had under way: wait until it does",
+				 queue->index);
+	return ret ? start_error(queue, -ret, why) : 0;
+}
+
 static int start(struct queue *queue, struct reason *why)
 {
 	struct device_ring ring;
 	uint16_t base = 0;
 	int ret;
 
-	ret = ring_of(queue, &ring, why);
+	ret = ring_of(queue, &ring, why) ?: set_ring(queue, &ring, why);
 	if (ret)
 		return ret;
-	ret = device_set_ring(queue->device, queue->index, &ring);
-	if (ret == -EBUSY)
-		return reason_is(why, EBUSY, "queue %u: the disk does not answer what the last server had under way: wait until it does",
-				 queue->index);
-	if (!ret) {
-		ret = read_base(queue, &ring, &base, why);
-		if (ret)
-			return ret;
-		ret = device_start_queue(queue->device, queue->index, base);
+	ret = read_base(queue, &ring, &base, why);
+	if (ret) {
+		/* The first queue's ring is set again with the features. */
+		if (!queue->device->running)
+			device_reset(queue->device);
+		return ret;
 	}
+	ret = device_start_queue(queue->device, queue->index, base);
 	if (ret)
-		return reason_is(why, -ret, "queue %u does not start: %s", queue->index,
-				 strerror(-ret));
+		return start_error(queue, -ret, why);
 	queue->running = true;
 	signal_call(queue);
 	return 0;
