@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* vhost-pin: serves disks to virtual machines through the vhost_pin module. */
 #include <errno.h>
+#include <fcntl.h>
 #include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "../serve/resize.h"
 #include "../serve/serve.h"
@@ -126,11 +128,37 @@ static const struct command help_command = {
 	.main = help_main,
 };
 
+/*
+ * Where input, output or stderr is closed, the next file that is opened would be it: a
+ * disk, into which we would write what we have to say.  What takes its place cannot be
+ * read or written, either.
+ */
+static void take_standard_files(void)
+{
+	int fd;
+
+	for (fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+		if (fcntl(fd, F_GETFD) < 0 &&
+		    open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) != fd)
+			exit(EXIT_FAILURE);
+	}
+}
+
+/* However we end. */
+static void end_output(void)
+{
+	if (!fflush(stdout))
+		return;
+	say("cannot write what was to be said: %s", strerror(errno));
+	_exit(EXIT_FAILURE);
+}
+
 int main(int argc, char *argv[])
 {
 	const struct command *command;
-	int status;
 
+	take_standard_files();
+	atexit(end_output);
 	/* All text is UTF-8, wherever we run: how wide is it? */
 	setlocale(LC_CTYPE, "C.UTF-8");
 	if (argc < 2)
@@ -144,8 +172,5 @@ int main(int argc, char *argv[])
 		return EXIT_SUCCESS;
 	}
 	command = find(argv[1]);
-	status = command->main(command, argc - 1, argv + 1);
-	if (fflush(stdout))
-		die(EXIT_FAILURE, "cannot write what was to be said: %s", strerror(errno));
-	return status;
+	return command->main(command, argc - 1, argv + 1);
 }

@@ -250,7 +250,7 @@ put "$class/vpin2/serial" ROOT
 that 'metrics: a file' [ "$(tail -n 1 "$work/metrics.prom")" = '# EOF' ]
 that 'metrics: nothing else is left' [ "$(echo "$work"/metrics.prom*)" = "$work/metrics.prom" ]
 check 'metrics: a file that cannot be' 1 "cannot write $work/none/m: " -- metrics --output "$work/none/m"
-for command in metrics list 'show web1' help; do
+for command in metrics list 'show web1' help --help --version 'list --help'; do
 	# shellcheck disable=SC2086
 	that "$command: a full disk is told" \
 		[ "$("$cli" $command 2>&1 > /dev/full)" = 'vhost-pin: cannot write what was to be said: No space left on device' ]

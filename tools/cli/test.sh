@@ -234,6 +234,12 @@ done <<-'END'
 END
 check 'S13 the way out' 1 "qemu-img convert -O raw $work/like-qcow2 $work/like-qcow2.raw" -- \
 	run --node /dev/null --disk "$work/like-qcow2" -- qemu-good
+# What is said of it, where nobody listens.
+cp "$work/like-qcow2" "$work/before"
+"$cli" exec --node /dev/null --disk "$work/like-qcow2" -- true >&- 2>&- || true
+result "$(cmp "$work/before" "$work/like-qcow2" >&2 && echo ok || echo 'not ok')" \
+	'S13 a stderr that is closed is no disk'
+result "$("$cli" help 2> /dev/null >&- && echo 'not ok' || echo ok)" 'nor is it an output'
 image luks 'LUKS\xba\xbe'
 served 'S13 what a guest may have on its disk is taken' -- \
 	run --node /dev/null --disk "$work/luks" -- qemu-good
