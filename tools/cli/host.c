@@ -399,11 +399,16 @@ static bool is_path(const struct host_disk *disk, const char *name)
 
 static bool is_process(const struct host_disk *disk, const char *name)
 {
-	char *end;
-	unsigned long pid = strtoul(name, &end, 10);
+	const pid_t processes[] = { disk->vm, disk->numbers[OWNER] };
+	char number[16];
+	unsigned int i;
 
-	return end != name && !*end && pid &&
-	       ((pid_t)pid == disk->vm || pid == disk->numbers[OWNER]);
+	for (i = 0; i < 2; i++) {
+		snprintf(number, sizeof(number), "%d", processes[i]);
+		if (processes[i] && !strcmp(number, name))
+			return true;
+	}
+	return false;
 }
 
 unsigned int host_find(const struct host *host, const char *name,

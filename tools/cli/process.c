@@ -28,7 +28,7 @@ static bool next_argument(FILE *arguments, char **argument, size_t *size)
 	return getdelim(argument, size, '\0', arguments) > 0;
 }
 
-/* The value of --control among what follows `vhost-pin serve`. */
+/* The value of --control, of which --cont is enough, among what follows `serve`. */
 static char *control_of(FILE *arguments)
 {
 	static const char option[] = "--control";
@@ -39,9 +39,10 @@ static char *control_of(FILE *arguments)
 	    !next_argument(arguments, &argument, &size) || strcmp(argument, "serve"))
 		goto out;
 	while (next_argument(arguments, &argument, &size)) {
-		const char *value = argument + strlen(option);
+		size_t length = strcspn(argument, "=");
+		const char *value = argument + length;
 
-		if (strncmp(argument, option, strlen(option)))
+		if (length < strlen("--cont") || strncmp(argument, option, length))
 			continue;
 		if (!*value && next_argument(arguments, &argument, &size))
 			value = argument;

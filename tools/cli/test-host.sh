@@ -86,6 +86,7 @@ check 'show: by a link to its path' 0 'vhost-pin/vpin2' '!vpin3' -- show "$work/
 check "show: by its VM's process, all of its disks" 0 'vhost-pin/vpin2' 'vhost-pin/vpin3' '!vpin0' -- show 200
 check 'show: by the process of its front-end' 0 'vhost-pin/vpin0' '!vpin1' -- show 321
 check 'show: process 0 is nobody' 1 "no disk '0'" -- show 0
+check 'show: a number that is no process' 1 'no disk' -- show 4294967496
 check 'show: an option behind the name' 0 '"name": "web1"' -- show web1 --json
 check 'show: which disk' 2 'which disk' 'vhost-pin list' -- show
 check 'show: one at a time' 2 'which disk' -- show web1 ROOT
@@ -258,6 +259,11 @@ done
 
 check 'resize: by name' 0 4096 -- resize web1
 check 'resize: by path' 0 4096 -- resize /dev/dm-1
+for control in "--cont=$work/control" "--contro $work/control"; do
+	# shellcheck disable=SC2086
+	fake_process "$host" 100 vhost-pin vhost-pin serve --config=/c $control
+	check "resize: by name, of a server with ${control%[= ]*}" 0 4096 -- resize web1
+done
 check 'resize: a disk of a VM that is not served' 1 'takes no requests' 'serve --control' -- resize ROOT
 check 'resize: more than one' 1 'more than one disk: ROOT, vpin4' -- resize 200
 check 'resize: the server says no' 1 "is not a request" '!error' -- resize --control "$work/control" nonsense
