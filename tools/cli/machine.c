@@ -30,6 +30,7 @@ static bool begins(const char *text, const char *with)
 enum machine machine_of(char *const vmm_argv[], char **name)
 {
 	static const char *const options[] = { "machine", "M" };
+	char *const *last = vmm_argv;
 	unsigned int i;
 
 	*name = NULL;
@@ -40,10 +41,16 @@ enum machine machine_of(char *const vmm_argv[], char **name)
 		while ((value = args_next(&next, options[i]))) {
 			char *type = type_of(value);
 
-			if (type) {
-				free(*name);
-				*name = type;
+			if (!type)
+				continue;
+			/* The last of either is what counts. */
+			if (next < last) {
+				free(type);
+				continue;
 			}
+			free(*name);
+			*name = type;
+			last = next;
 		}
 	}
 

@@ -251,14 +251,14 @@ fake_qemu qemu-mmio 10.0.3 vhost-vdpa-device
 port='-device pcie-root-port,id=vhost-pin-port0,bus=pcie.0,chassis=118,io-reserve=0'
 dry() { check "$1" 0 "${@:2}"; }
 for machine in '-M q35' '-machine pc-q35-10.0,accel=kvm' '--machine accel=kvm,type=q35' \
-	'-machine accel=tcg -M q35' '-M q35 -machine usb=off' '-M virt,gic-version=3'; do
+	'-machine accel=tcg -M q35' '-machine pc -M q35' '-M pc -machine q35' '-M q35 -machine usb=off' '-M virt,gic-version=3'; do
 	# shellcheck disable=SC2086 # words are arguments
 	dry "T12 a root port for each disk: $machine" \
 		"$port -device vhost-vdpa-device-pci,id=vhost-pin0,bus=vhost-pin-port0,vhostdev=/dev/fdset/30320" \
 		'id=vhost-pin-port1,bus=pcie.0,chassis=119' 'id=vhost-pin1,bus=vhost-pin-port1,' -- \
 		run --dry-run --disk "$disk" --disk "$disk" -- qemu-good $machine
 done
-for machine in '' '-M pc' '-machine pc-i440fx-9.2' '-M accel=kvm' '-M pc,accel=q35'; do
+for machine in '' '-M pc' '-M q35 -machine pc' '-machine pc-i440fx-9.2' '-M accel=kvm' '-M pc,accel=q35'; do
 	# shellcheck disable=SC2086
 	dry "T12 no root port: $machine" '!pcie-root-port' \
 		'-device vhost-vdpa-device-pci,id=vhost-pin0,vhostdev=/dev/fdset/30320' -- \
@@ -269,6 +269,8 @@ dry 'T12 microvm has the mmio device' '!device-pci' '-global virtio-mmio.force-l
 	run --dry-run --disk "$disk" -- qemu-good -M microvm,pcie=on
 dry 'T12 microvm: who says what its transport is, is heard' '!force-legacy=false' -- \
 	run --dry-run --disk "$disk" -- qemu-good -M microvm -global virtio-mmio.force-legacy=true
+dry 'T12 microvm: also in more words' '!force-legacy=false' -- run --dry-run --disk "$disk" -- \
+	qemu-good -M microvm -global driver=virtio-mmio,property=force-legacy,value=true
 check 'T12 microvm needs no PCI device' 1 "there is no $none" -- \
 	run --node "$none" --disk "$disk" -- qemu-mmio -M microvm
 check 'T12 another machine does' 126 'without vhost-vdpa-device-pci' -- \

@@ -118,10 +118,11 @@ static char *quote_commas(const char *text)
 /* Does any -global say which virtio-mmio the guest sees? */
 static bool has_mmio_global(char *const argv[])
 {
-	const char *value;
+	const char *value, *driver;
 
 	while ((value = args_next(&argv, "global"))) {
-		if (!strncmp(value, "virtio-mmio.", strlen("virtio-mmio.")))
+		driver = args_key(value, "driver") ?: value;
+		if (!strncmp(driver, "virtio-mmio", strlen("virtio-mmio")))
 			return true;
 	}
 	return false;
