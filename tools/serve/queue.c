@@ -160,20 +160,20 @@ static int stop(struct queue *queue, struct reason *why)
 	return 0;
 }
 
-static int update(struct queue *queue, bool enabled, bool has_kick, struct reason *why)
+/* Makes it what @next is, and has it run if that has all it takes. */
+static int update(struct queue *queue, struct queue next, struct reason *why)
 {
-	bool run = (enabled || queue->always_enabled) && has_kick && queue->num && queue->has_addr;
+	bool run = (next.enabled || next.always_enabled) && next.has_kick && next.num &&
+		   next.has_addr;
 	int ret = 0;
 
-	if (run && !queue->running)
-		ret = start(queue, why);
-	else if (!run && queue->running)
-		ret = stop(queue, why);
-	if (ret)
-		return ret;
-	queue->enabled = enabled;
-	queue->has_kick = has_kick;
-	return 0;
+	if (run && !next.running)
+		ret = start(&next, why);
+	else if (!run && next.running)
+		ret = stop(&next, why);
+	if (!ret)
+		*queue = next;
+	return ret;
 }
 
 static int refuse_running(const struct queue *queue, struct reason *why)
@@ -184,6 +184,7 @@ static int refuse_running(const struct queue *queue, struct reason *why)
 int queue_set_num(struct queue *queue, uint32_t num, struct reason *why)
 {
 	unsigned int max = queue->device->queue_size;
+	struct queue next = *queue;
 
 	if (!num || num & (num - 1) || num > max)
 		return reason_is(why, EINVAL,
@@ -191,8 +192,8 @@ int queue_set_num(struct queue *queue, uint32_t num, struct reason *why)
 				 queue->index, num, max);
 	if (queue->running && num != queue->num)
 		return refuse_running(queue, why);
-	queue->num = num;
-	return 0;
+	next.num = num;
+	return update(queue, next, why);
 }
 
 int queue_set_base(struct queue *queue, uint32_t base, struct reason *why)
@@ -210,6 +211,7 @@ int queue_set_addr(struct queue *queue, const struct vhost_user_vring_addr *addr
 {
 	bool same = addr->desc == queue->desc && addr->avail == queue->avail &&
 		    addr->used == queue->used;
+	struct queue next = *queue;
 
 	/* The module logs the used ring whenever it logs. */
 	if (addr->flags & ~(1U << VHOST_VRING_F_LOG))
@@ -217,11 +219,11 @@ int queue_set_addr(struct queue *queue, const struct vhost_user_vring_addr *addr
 				 addr->flags);
 	if (queue->running && !same)
 		return refuse_running(queue, why);
-	queue->desc = addr->desc;
-	queue->avail = addr->avail;
-	queue->used = addr->used;
-	queue->has_addr = true;
-	return 0;
+	next.desc = addr->desc;
+	next.avail = addr->avail;
+	next.used = addr->used;
+	next.has_addr = true;
+	return update(queue, next, why);
 }
 
 static int eventfd_error(const struct queue *queue, int error, struct reason *why)
@@ -233,11 +235,13 @@ static int eventfd_error(const struct queue *queue, int error, struct reason *wh
 int queue_set_kick(struct queue *queue, int eventfd, struct reason *why)
 {
 	int ret = device_set_kick(queue->device, queue->index, eventfd);
+	struct queue next = *queue;
 
 	close(eventfd);
 	if (ret)
 		return eventfd_error(queue, -ret, why);
-	return update(queue, queue->enabled, true, why);
+	next.has_kick = true;
+	return update(queue, next, why);
 }
 
 int queue_set_call(struct queue *queue, int eventfd, struct reason *why)
@@ -268,10 +272,16 @@ int queue_set_err(struct queue *queue, int eventfd, struct reason *why)
 
 int queue_enable(struct queue *queue, bool enable, struct reason *why)
 {
-	return update(queue, enable, queue->has_kick, why);
+	struct queue next = *queue;
+
+	next.enabled = enable;
+	return update(queue, next, why);
 }
 
 int queue_stop(struct queue *queue, struct reason *why)
 {
-	return update(queue, queue->enabled, false, why);
+	struct queue next = *queue;
+
+	next.has_kick = false;
+	return update(queue, next, why);
 }

@@ -213,6 +213,34 @@ TEST_F(rules, start_is_at_enable)
 	EXPECT_EQ(0, udisk_works(disk, 1));
 }
 
+/* Its parts come in any order: with the last of them it starts. */
+TEST_F(rules, start_is_with_what_was_missing)
+{
+	struct udisk *disk = &self->disk;
+	struct front *front = &disk->front;
+	struct vq *vq = &disk->vqs[0], astray = *vq;
+
+	ASSERT_EQ(0, udisk_connect(disk, self->rig.socket[0]));
+	ASSERT_EQ(0, front_enable(front, 0, true));
+	ASSERT_EQ(0, front_ask_u64(front, VHOST_USER_SET_VRING_CALL, 0, vq->call));
+	ASSERT_EQ(0, front_ask_u64(front, VHOST_USER_SET_VRING_KICK, 0, vq->kick));
+	ASSERT_EQ(0, front_ask_state(front, VHOST_USER_SET_VRING_NUM, 0, vq->size));
+	/* Addresses with which it cannot are refused, and not kept. */
+	astray.used = NULL;
+	EXPECT_EQ(EFAULT, front_addr(front, &astray, 0));
+	EXPECT_EQ(0, front_ask_state(front, VHOST_USER_SET_VRING_NUM, 0, vq->size));
+	EXPECT_EQ(0, front_addr(front, vq, 0));
+	EXPECT_EQ(0, udisk_write(disk, 0, 0, 512, 1));
+
+	ASSERT_EQ(0, front_ask(front, VHOST_USER_RESET_DEVICE, "", 0, -1));
+	vq_reset(vq);
+	ASSERT_EQ(0, front_addr(front, vq, 0));
+	ASSERT_EQ(0, front_ask_u64(front, VHOST_USER_SET_VRING_KICK, 0, vq->kick));
+	ASSERT_EQ(0, front_enable(front, 0, true));
+	EXPECT_EQ(0, front_ask_state(front, VHOST_USER_SET_VRING_NUM, 0, vq->size));
+	EXPECT_TRUE(udisk_reads(disk, 0, 0, 512, 1));
+}
+
 TEST_F(rules, features)
 {
 	struct front *front = &self->disk.front;
