@@ -94,20 +94,24 @@ int device_get_config(struct device *device, uint32_t offset, uint32_t size, voi
 	return ret;
 }
 
-bool device_needs_reset(struct device *device)
+bool device_has_broken(struct device *device)
 {
-	uint8_t status;
+	bool before = device->broken;
+	uint8_t status = 0;
 
-	return !call(device, VHOST_VDPA_GET_STATUS, &status) &&
-	       status & VIRTIO_CONFIG_S_NEEDS_RESET;
+	call(device, VHOST_VDPA_GET_STATUS, &status);
+	device->broken = status & VIRTIO_CONFIG_S_NEEDS_RESET;
+	return device->broken && !before;
 }
 
 int device_reset(struct device *device)
 {
 	int ret = set_status(device, 0);
 
-	if (!ret)
+	if (!ret) {
 		device->running = 0;
+		device->broken = false;
+	}
 	return ret;
 }
 

@@ -28,6 +28,7 @@ struct device {
 
 	uint64_t features;		/* that the driver took */
 	unsigned int running;		/* queues */
+	bool broken;			/* one of them, as was said */
 };
 
 /* A queue's ring; addresses are the guest's. */
@@ -45,8 +46,8 @@ int device_set_features(struct device *device, uint64_t features);
 /* Bytes beyond the device's own read as zeroes. */
 int device_get_config(struct device *device, uint32_t offset, uint32_t size, void *data);
 
-/* Whether a queue broke, and only a reset mends it. */
-bool device_needs_reset(struct device *device);
+/* Whether a queue broke, and only a reset mends it; said once until then. */
+bool device_has_broken(struct device *device);
 
 /* Stops all queues and forgets their rings. */
 int device_reset(struct device *device);

@@ -556,7 +556,7 @@ void session_config_changed(struct session *session)
 	int ret;
 
 	eventfd_read(session->device->config_call, &times);
-	if (device_needs_reset(session->device))
+	if (device_has_broken(session->device))
 		report(session->report,
 		       "a ring of the guest's makes no sense: its queue is served again after a reset");
 	if (session->backend < 0)

@@ -443,26 +443,51 @@ TEST_F(rules, reset)
 	EXPECT_EQ(0, udisk_works(disk, 7));
 }
 
+/* Breaks the ring of queue 0: what the back-end tells then. */
+static int break_queue(struct udisk *disk)
+{
+	vq_add_head(&disk->vqs[0], 999);
+	vq_publish(&disk->vqs[0]);
+	vq_kick(&disk->vqs[0]);
+	return front_channel_wait(&disk->front, 5000);
+}
+
+static int reset_and_start(struct udisk *disk)
+{
+	int ret = front_ask(&disk->front, VHOST_USER_RESET_DEVICE, "", 0, -1);
+
+	vq_reset(&disk->vqs[0]);
+	vq_reset(&disk->vqs[1]);
+	return ret ?: udisk_start(disk);
+}
+
 /* A guest that breaks its ring has it mended by a stop and a start. */
 TEST_F(rules, broken_queue)
 {
+	const char *const resize[] = {
+		"resize", "--control", self->rig.control, self->rig.socket[0], NULL,
+	};
 	struct udisk *disk = &self->disk;
+	char said[256];
 
 	ASSERT_EQ(0, udisk_open(disk, self->rig.socket[0], 2));
 	ASSERT_EQ(0, front_ask_u64(&disk->front, VHOST_USER_SET_VRING_ERR, 0, disk->vqs[0].err));
 	ASSERT_EQ(0, front_open_channel(&disk->front));
-	vq_add_head(&disk->vqs[0], 999);
-	vq_publish(&disk->vqs[0]);
-	vq_kick(&disk->vqs[0]);
+	EXPECT_EQ(VHOST_USER_BACKEND_CONFIG_CHANGE_MSG, break_queue(disk));
 	EXPECT_EQ(0, event_wait(disk->vqs[0].err, 5000));
-	EXPECT_TRUE(serve_said(&self->rig.serve, "makes no sense"));
-	EXPECT_EQ(VHOST_USER_BACKEND_CONFIG_CHANGE_MSG, front_channel_wait(&disk->front, 5000));
+	EXPECT_EQ(1, serve_count(&self->rig.serve, "makes no sense"));
 	EXPECT_EQ(0, udisk_write(disk, 1, 0, 512, 1));
-	ASSERT_EQ(0, front_ask(&disk->front, VHOST_USER_RESET_DEVICE, "", 0, -1));
-	vq_reset(&disk->vqs[0]);
-	vq_reset(&disk->vqs[1]);
-	ASSERT_EQ(0, udisk_start(disk));
+	/* Another change of the disk is no news of it. */
+	ASSERT_EQ(0, truncate(self->rig.image[0], 2 * DISK_SIZE));
+	EXPECT_EQ(0, serve_command(resize, said, sizeof(said)));
+	EXPECT_EQ(VHOST_USER_BACKEND_CONFIG_CHANGE_MSG, front_channel_wait(&disk->front, 5000));
+	EXPECT_EQ(1, serve_count(&self->rig.serve, "makes no sense"));
+	ASSERT_EQ(0, reset_and_start(disk));
 	EXPECT_EQ(0, udisk_works(disk, 1));
+	EXPECT_EQ(VHOST_USER_BACKEND_CONFIG_CHANGE_MSG, break_queue(disk));
+	EXPECT_EQ(2, serve_count(&self->rig.serve, "makes no sense"));
+	ASSERT_EQ(0, reset_and_start(disk));
+	EXPECT_EQ(0, udisk_works(disk, 2));
 }
 
 /* Nobody is told of it, but who asks for an area to keep track in gets one. */

@@ -76,7 +76,7 @@ int device_get_config(struct device *device, uint32_t offset, uint32_t size, voi
 	return maybe(EINVAL);
 }
 
-bool device_needs_reset(struct device *device)
+bool device_has_broken(struct device *device)
 {
 	(void)device;
 	return maybe(1);
