@@ -256,6 +256,17 @@ static int change(struct memory *memory, struct region *next, unsigned int *num,
 	return ret;
 }
 
+void memory_clear(struct memory *memory)
+{
+	device_unmap(memory->device, 0, UINT64_MAX);
+	/* A length has no room for the last byte. */
+	device_unmap(memory->device, UINT64_MAX, 1);
+	/* One that could not be ended, for want of memory, is still open. */
+	device_batch_end(memory->device);
+	while (memory->num)
+		unmap(&memory->regions[--memory->num]);
+}
+
 int memory_set(struct memory *memory, const struct vhost_user_region *at, const int *fds,
 	       unsigned int num, struct reason *why)
 {
@@ -269,8 +280,6 @@ int memory_set(struct memory *memory, const struct vhost_user_region *at, const 
 	device_batch_begin(memory->device);
 	ret = change(memory, next, &num, why);
 	error = device_batch_end(memory->device);
-	if (error && !ret)
-		ret = reason_is(why, -error, "cannot change memory: %s", strerror(-error));
 
 	for (i = 0; i < memory->num; i++) {
 		if (!memory->regions[i].kept)
@@ -278,18 +287,11 @@ int memory_set(struct memory *memory, const struct vhost_user_region *at, const 
 	}
 	memcpy(memory->regions, next, num * sizeof(*next));
 	memory->num = num;
-	return ret;
-}
-
-void memory_clear(struct memory *memory)
-{
-	device_unmap(memory->device, 0, UINT64_MAX);
-	/* A length has no room for the last byte. */
-	device_unmap(memory->device, UINT64_MAX, 1);
-	/* One that could not be ended, for want of memory, is still open. */
-	device_batch_end(memory->device);
-	while (memory->num)
-		unmap(&memory->regions[--memory->num]);
+	if (!error)
+		return ret;
+	/* Nobody would see what is added to a batch that is still open. */
+	memory_clear(memory);
+	return reason_is(why, -error, "cannot change memory: %s", strerror(-error));
 }
 
 bool memory_translate(const struct memory *memory, uint64_t uaddr, uint64_t size,

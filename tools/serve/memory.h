@@ -54,7 +54,7 @@ int memory_remove(struct memory *memory, const struct vhost_user_region *at,
 /*
  * Makes @num regions all there is.  What is there already, by file, offset, guest
  * address and size, stays pinned; all else changes at once.  A region that cannot
- * be pinned is left out.
+ * be pinned is left out; without memory for the change, all are.
  */
 int memory_set(struct memory *memory, const struct vhost_user_region *at, const int *fds,
 	       unsigned int num, struct reason *why);
