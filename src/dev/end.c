@@ -129,11 +129,12 @@ static void vpin_dev_end_work(struct work_struct *work)
 
 	if (!vpin_dev_is_drained(dev))
 		return;
-	/* Whose turn still saw it as left is over, and what he queued undone. */
+	/* Whose turn still saw it as left is over, who left it is through, */
 	WRITE_ONCE(dev->left, false);
 	vpin_dev_settle(dev);
-	cancel_work(&dev->end_work);
 	vpin_dev_has_ended(dev);
+	/* and what they queued is undone. */
+	cancel_work(&dev->end_work);
 
 	pr_notice("vhost_pin: device %d: its backend has answered; all is given back\n",
 		  dev->id);
@@ -158,10 +159,13 @@ static void vpin_dev_leave(struct vpin_dev *dev)
 		  dev->id);
 	__module_get(THIS_MODULE);
 	INIT_WORK(&dev->end_work, vpin_dev_end_work);
+	/* From when it is seen as left somebody else may free it, but for the lock. */
+	spin_lock(&vpin_ending_lock);
 	/* Who sees it as left sees the work: pairs with vpin_dev_idle(). */
 	smp_store_release(&dev->left, true);
 	/* What came back before that was not seen. */
 	queue_work(vpin_ends, &dev->end_work);
+	spin_unlock(&vpin_ending_lock);
 	wake_up_all(&vpin_ended);
 }
 
