@@ -241,6 +241,7 @@ struct vpin_pin *vpin_pin_create(struct mm_struct *mm, u64 uaddr, u64 size,
 				 bool lazy);
 void vpin_pin_put(struct vpin_pin *pin);
 bool vpin_pin_fill(struct vpin_pin *pin, u64 offset, u64 len, bool now);
+void *vpin_pin_recall(const struct vpin_pin *pin, u64 offset);
 struct vpin_snap *vpin_snap_empty(void);
 struct vpin_snap *vpin_snap_alloc(u32 nr);
 void vpin_snap_set(struct vpin_snap *snap, u32 i,

@@ -12,13 +12,17 @@
 #include "track.h"
 
 /**
- * struct vpin_lost - pages that a pin has lost at one time
+ * struct vpin_lost - pages of a chunk that a pin has lost at one time
  * @next: what it lost before
+ * @chunk: the chunk's index
+ * @places: which of the chunk's pages that are the pin's, for each of @pages
  * @nr: length of @pages
  * @pages: the pages
  */
 struct vpin_lost {
 	struct vpin_lost *next;
+	unsigned long chunk;
+	u16 *places;
 	unsigned long nr;
 	struct page *pages[] __counted_by(nr);
 };
@@ -39,25 +43,78 @@ int vpin_pin_lose(struct vpin_pin *pin, unsigned long i, void *const *kept,
 	unsigned long nr = vpin_chunk_nr(pin, i), page, n = 0;
 	struct vpin_lost *lost;
 
-	lost = kvmalloc(struct_size(lost, pages, nr_gone), GFP_KERNEL_ACCOUNT);
+	lost = kvmalloc(size_add(struct_size(lost, pages, nr_gone),
+				 nr_gone * sizeof(*lost->places)),
+			GFP_KERNEL_ACCOUNT);
 	if (!lost)
 		return -ENOMEM;
 	lost->nr = nr_gone;
+	lost->chunk = i;
+	lost->places = (u16 *)(lost->pages + nr_gone);
 	WRITE_ONCE(pin->track->watch->absent, true);
 	for (page = 0; page < nr; page++) {
-		if (gone[page])
+		if (gone[page]) {
+			lost->places[n] = page;
 			lost->pages[n++] = virt_to_page(gone[page]);
+		}
 	}
 	if (vpin_pin_drop(pin, i, kept, gone)) {
 		kvfree(lost);
 		return -ENOMEM;
 	}
+	spin_lock(&pin->track->watch->lock);
 	lost->next = pin->lost;
 	pin->lost = lost;
+	spin_unlock(&pin->track->watch->lock);
 	atomic_long_add(nr_gone, &pin->track->nr_absent);
 	atomic_long_add(nr_gone, &pin->track->nr_lost);
 	atomic64_add(nr_gone, &pin->mm->pinned_vm);
 	return 0;
+}
+
+/* The page at @place of chunk @i that @pin was the first to lose, or NULL. */
+static struct page *vpin_lost_find(const struct vpin_pin *pin, unsigned long i,
+				   unsigned int place)
+{
+	const struct vpin_lost *lost;
+	struct page *page = NULL;
+	unsigned long n;
+
+	for (lost = pin->lost; lost; lost = lost->next) {
+		for (n = 0; lost->chunk == i && n < lost->nr; n++) {
+			if (lost->places[n] == place)
+				page = lost->pages[n];
+		}
+	}
+	return page;
+}
+
+/**
+ * vpin_pin_recall - finds a page that its owner cannot give any more
+ * @pin: a pin that the caller has held since before the page was lost
+ * @offset: of a byte of it, from the start of chunk 0
+ *
+ * What is under way when its owner is killed ends in the pages that it began with.
+ *
+ * Return: the byte's kernel address, valid as long as @pin is held; NULL if the owner
+ * is well, or the page was not lost.
+ */
+void *vpin_pin_recall(const struct vpin_pin *pin, u64 offset)
+{
+	unsigned long i = offset / VPIN_CHUNK_SIZE;
+	unsigned int place = (offset % VPIN_CHUNK_SIZE) >> PAGE_SHIFT;
+	const struct vpin_track *track = pin->track;
+	struct page *page = NULL;
+
+	if (!track || !vpin_mm_is_going(pin->mm))
+		return NULL;
+	if (!i)
+		place -= pin->skip;
+	spin_lock(&track->watch->lock);
+	for (; pin && !page; pin = pin->next)
+		page = vpin_lost_find(pin, i, place);
+	spin_unlock(&track->watch->lock);
+	return page ? page_address(page) + offset_in_page(offset) : NULL;
 }
 
 /* Unpins what a pin has lost: neither it nor an older one has a reader. */

@@ -89,8 +89,7 @@ bool vpin_mem_is_owner(struct vpin_mem *mem)
  */
 bool vpin_mem_is_going(const struct vpin_mem *mem)
 {
-	return fatal_signal_pending(current) ||
-	       !atomic_read(&mem->mm->mm_users);
+	return vpin_mm_is_going(mem->mm);
 }
 
 /**

@@ -221,9 +221,13 @@ void *vpin_snap_translate(const struct vpin_snap *snap, struct vpin_hint *hint,
 	offset = gpa - range->first;
 	while (!(hit.addr = vpin_pin_around(range->pin, range->offset + offset,
 					    *len, &before, &hit.size))) {
-		if (!vpin_pin_fill(range->pin, range->offset + offset, *len,
-				   !hint || hint->hurry))
+		if (vpin_pin_fill(range->pin, range->offset + offset, *len,
+				  !hint || hint->hurry))
+			continue;
+		hit.addr = vpin_pin_recall(range->pin, range->offset + offset);
+		if (!hit.addr)
 			return NULL;
+		break;
 	}
 	before = min(before, offset);
 	offset -= before;

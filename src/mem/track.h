@@ -15,8 +15,15 @@
 #include <linux/atomic.h>
 #include <linux/list.h>
 #include <linux/mmu_notifier.h>
+#include <linux/sched/signal.h>
 #include <linux/types.h>
 #include <vpin/mem.h>
+
+/* Whether the caller can pin none of its pages any more: either is being killed. */
+static inline bool vpin_mm_is_going(const struct mm_struct *mm)
+{
+	return fatal_signal_pending(current) || !atomic_read(&mm->mm_users);
+}
 
 /* Absent pages that are brought, or pinned when they are accessed, at a time. */
 #define VPIN_FILL_MAX	16UL

@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -278,6 +279,89 @@ TEST_F(end, T09_killed)
 		EXPECT_TRUE(wait_for_pins(self->pins, 2 * SLOW_MS));
 	}
 	EXPECT_TRUE(disk_has(self, variant, ARRAY_SIZE(doings)));
+}
+
+/* Data at an odd address goes to the disk in pieces, one after the other. */
+#define PIECE		65536
+#define HALF_WAY	(3 * PIECE)
+
+/* What a VMM tells of its request: where its guest's memory is, and the status in it. */
+struct half_way {
+	int memfd;
+	long status;
+};
+
+/*
+ * A child with a write of @HALF_WAY bytes under way, the first piece of it, which lets
+ * go of its data: none of it is in its page table any more, all of it in its memory.
+ */
+static pid_t fork_half_way(FIXTURE_DATA(end) *self, struct half_way *told)
+{
+	int ready[2];
+	uint8_t *data;
+	pid_t vmm;
+	int i;
+
+	if (pipe(ready))
+		return -1;
+	vmm = fork();
+	if (vmm) {
+		close(ready[1]);
+		if (read(ready[0], told, sizeof(*told)) != sizeof(*told))
+			vmm = -1;
+		close(ready[0]);
+		/* That was followed. */
+		usleep(50000);
+		return vmm;
+	}
+	if (run(self))
+		_exit(1);
+	data = guest_alloc(&self->dev.guest, HALF_WAY + GUEST_PAGE, GUEST_PAGE);
+	pattern_fill(data + 1, HALF_WAY, 0, self->seed);
+	if (blk_add(&self->dev.vqs[0], &self->request, VIRTIO_BLK_T_OUT, 0, data + 1,
+		    HALF_WAY))
+		_exit(1);
+	vq_publish(&self->dev.vqs[0]);
+	for (i = 0; i < 5000 && !disk_count(self->disk, DISK_IN_FLIGHT); i++)
+		usleep(1000);
+	told->memfd = self->dev.guest.memfd;
+	told->status = self->request.status - self->dev.guest.memory;
+	if (madvise(data, HALF_WAY + GUEST_PAGE, MADV_DONTNEED) ||
+	    write(ready[1], told, sizeof(*told)) != sizeof(*told))
+		_exit(1);
+	for (;;)
+		pause();
+}
+
+/*
+ * What is half way when its owner is killed ends well, though its pages are no more to
+ * be had from him: they are those that it began with.
+ */
+TEST_F(end, killed_half_way)
+{
+	static uint8_t data[HALF_WAY] __attribute__((aligned(4096)));
+	struct half_way told;
+	uint8_t status;
+	char path[32];
+	int fd, memfd;
+	pid_t vmm;
+
+	vmm = fork_half_way(self, &told);
+	ASSERT_LE(0, vmm);
+	snprintf(path, sizeof(path), "/proc/%d/fd/%d", vmm, told.memfd);
+	memfd = open(path, O_RDWR | O_CLOEXEC);
+	ASSERT_LE(0, memfd);
+	killed(vmm);
+	EXPECT_TRUE(wait_for_pins(self->pins, 4 * SLOW_MS));
+	ASSERT_EQ(1, pread(memfd, &status, 1, told.status));
+	EXPECT_EQ(VIRTIO_BLK_S_OK, status);
+	close(memfd);
+
+	fd = open_disk(variant->disk, O_DIRECT);
+	ASSERT_LE(0, fd);
+	EXPECT_EQ((ssize_t)sizeof(data), pread(fd, data, sizeof(data), 0));
+	EXPECT_TRUE(pattern_is(data, sizeof(data), 0, self->seed));
+	close(fd);
 }
 
 /* Who is killed in the wait leaves the device as it was to the others. */

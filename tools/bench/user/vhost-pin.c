@@ -39,6 +39,11 @@ bool vpin_pin_fill(struct vpin_pin *pin, u64 offset, u64 len, bool now)
 	return false;
 }
 
+void *vpin_pin_recall(const struct vpin_pin *pin, u64 offset)
+{
+	return NULL;
+}
+
 /*
  * Says where the pages are; scattered ones are known one by one, as the first
  * page of each chunk, which nobody uses, passes for the second.
