@@ -512,7 +512,7 @@ static int end_both_and_wait(struct vpin_rig *rig)
 	if (!WAIT_UNTIL(!READ_ONCE(vq->inflight)))
 		return -ETIMEDOUT;
 	vpin_fake_release(fake, 1);
-	return vpin_dev_wait_ended(vq->used_at) ?:
+	return vpin_dev_wait_ended(vq->used_at, true) ?:
 	       vpin_driver_used_idx(&rig->drivers[1]);
 }
 
@@ -543,6 +543,66 @@ static void its_end_is_after_all_was_told(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, waiter.ret, 1);
 }
 
+static int destroy(struct vpin_rig *rig)
+{
+	vpin_dev_destroy(rig->dev);
+	return 0;
+}
+
+/* Begins to destroy the device, of which something is in flight. */
+static void begin_to_destroy(struct vpin_rig *rig, struct waiter *waiter)
+{
+	*waiter = (struct waiter) { .rig = rig, .fn = destroy };
+	init_completion(&waiter->done);
+	INIT_WORK_ONSTACK(&waiter->work, waiter_run);
+	queue_work(system_unbound_wq, &waiter->work);
+	KUNIT_EXPECT_TRUE(rig->test, WAIT_UNTIL(READ_ONCE(rig->dev->ending)));
+}
+
+/* What was in flight has ended, or does not until the device is left. */
+static void end_of_destroy(struct vpin_rig *rig, struct waiter *waiter)
+{
+	flush_work(&waiter->work);
+	destroy_work_on_stack(&waiter->work);
+	rig->dev = NULL;
+}
+
+/*
+ * Who was told of a ring while another device served it, and begins when that was
+ * closed, does not do the same requests once more.
+ */
+static void a_ring_of_one_that_was_closed_is_not_started(struct kunit *test)
+{
+	struct vpin_fake *fake = test->priv, *other;
+	struct vpin_rig *rig = &fake->rig;
+	struct waiter waiter;
+
+	other = kunit_kzalloc(test, sizeof(*other), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, other);
+	other->fail_start = U16_MAX;
+	spin_lock_init(&other->lock);
+	INIT_LIST_HEAD(&other->held);
+	KUNIT_ASSERT_EQ(test, vpin_rig_init(&other->rig, test, rig->dev->type,
+					    fake->backend), 0);
+	vpin_rig_see(&other->rig, rig->guest->snap);
+
+	vpin_fake_run_held(fake, 8, 1);
+	KUNIT_EXPECT_EQ(test, vpin_rig_set_ring(&other->rig, 0, &rig->drivers[0]), 0);
+	begin_to_destroy(rig, &waiter);
+	KUNIT_EXPECT_EQ(test, vpin_rig_enable(&other->rig, 0, true), 0);
+	KUNIT_EXPECT_EQ(test, vpin_rig_status(&other->rig, RIG_RUNNING), -EBUSY);
+	KUNIT_EXPECT_EQ(test, other->nr_started, other->nr_stopped);
+	vpin_fake_release(fake, 1);
+	end_of_destroy(rig, &waiter);
+	KUNIT_EXPECT_EQ(test, vpin_driver_used_idx(&rig->drivers[0]), 1);
+
+	KUNIT_EXPECT_EQ(test, LOCKED(&other->rig,
+				     vpin_vq_set_base(&other->rig.dev->vqs[0], 1)), 0);
+	KUNIT_EXPECT_EQ(test, vpin_rig_status(&other->rig, RIG_RUNNING), 0);
+	vpin_rig_exit(&other->rig);
+	KUNIT_EXPECT_EQ(test, other->nr_taken, 0U);
+}
+
 static struct kunit_case vpin_dev_cases[] = {
 	KUNIT_CASE(status_step_by_step),
 	KUNIT_CASE_PARAM(status_from_one_to_another, status_gen_params),
@@ -564,6 +624,7 @@ static struct kunit_case vpin_dev_cases[] = {
 	KUNIT_CASE(devices_have_numbers),
 	KUNIT_CASE(destroy_waits_for_who_still_ends),
 	KUNIT_CASE(its_end_is_after_all_was_told),
+	KUNIT_CASE(a_ring_of_one_that_was_closed_is_not_started),
 	{}
 };
 

@@ -258,7 +258,7 @@ int vpin_dev_init_owner(struct vpin_dev *dev, u16 nr_workers);
 void vpin_dev_fini_owner(struct vpin_dev *dev);
 struct vpin_worker *vpin_dev_worker(struct vpin_dev *dev, u16 index);
 void vpin_dev_idle(struct vpin_dev *dev);
-int vpin_dev_wait_ended(u64 used);
+int vpin_dev_wait_ended(u64 used, bool wait);
 int vpin_dev_init_follow(struct vpin_dev *dev);
 void vpin_dev_stop_follow(struct vpin_dev *dev);
 void vpin_dev_fini_follow(struct vpin_dev *dev);

@@ -295,6 +295,8 @@ static inline unsigned int vpin_vq_offered(const struct vpin_vq *vq)
 }
 
 /* Between the files of the virtqueue. */
+int vpin_vq_claim(struct vpin_vq *vq, const struct vpin_snap *snap, u64 used,
+		  bool wait);
 struct vpin_view *vpin_view_create(struct vpin_vq *vq, struct vpin_snap *snap);
 void vpin_view_put(struct vpin_view *view);
 struct vpin_summon *vpin_summon_create(struct vpin_vq *vq);

@@ -103,6 +103,7 @@ static int vpin_dev_ask_ending(u64 used)
 /**
  * vpin_dev_wait_ended - waits until no device that was closed has a ring
  * @used: where the ring's device area is in the host's memory; not 0
+ * @wait: whether to; else one that has it is -EBUSY at once
  *
  * What such a device has in flight lands in the backend, in the guest's memory and in
  * its ring when the backend answers.  A guest whose server comes back is still there: a
@@ -112,13 +113,15 @@ static int vpin_dev_ask_ending(u64 used)
  * Return: 0; -EBUSY if the backend does not answer; -EINTR if the caller is being
  * killed.
  */
-int vpin_dev_wait_ended(u64 used)
+int vpin_dev_wait_ended(u64 used, bool wait)
 {
-	int ret = 0;
-	int killed = wait_event_killable(vpin_ended,
-					 (ret = vpin_dev_ask_ending(used)) !=
-					 -EAGAIN);
+	int ret = 0, killed;
 
+	if (!wait)
+		return vpin_dev_ask_ending(used) ? -EBUSY : 0;
+	killed = wait_event_killable(vpin_ended,
+				     (ret = vpin_dev_ask_ending(used)) !=
+				     -EAGAIN);
 	return killed ? -EINTR : ret;
 }
 

@@ -164,8 +164,9 @@ static void vpin_vq_serve(struct vpin_vq *vq, void (*change)(void *arg))
  * The ring is scanned at once, without waiting for a kick.  If it is not mapped
  * the queue waits until it is.
  *
- * Return: 0; -EINVAL if the ring has no size, or its areas overlap or wrap;
- * -ENOMEM; vpin_dev_worker()'s.
+ * Return: 0; -EINVAL if the ring has no size, or its areas overlap or wrap; -EBUSY
+ * if a device that was closed since its addresses were set has it; -ENOMEM;
+ * vpin_dev_worker()'s.
  */
 int vpin_vq_start(struct vpin_vq *vq)
 {
@@ -205,6 +206,9 @@ int vpin_vq_start(struct vpin_vq *vq)
 		ret = PTR_ERR(view);
 		goto err_type;
 	}
+	ret = view ? vpin_vq_claim(vq, view->snap, vq->used_addr, false) : 0;
+	if (ret)
+		goto err_view;
 	if (!view)
 		vpin_dev_notice(dev, "queue %u waits: its ring is not mapped\n",
 				vq->index);
@@ -227,6 +231,8 @@ int vpin_vq_start(struct vpin_vq *vq)
 	vpin_vq_serve(vq, vpin_vq_begin_running);
 	return 0;
 
+err_view:
+	vpin_view_put(view);
 err_type:
 	dev->type->vq_stop(vq);
 err_vq:

@@ -69,17 +69,21 @@ int vpin_vq_set_num(struct vpin_vq *vq, u32 num)
 	return 0;
 }
 
-/* Waits for who was closed and still has the ring with that device area, if there is one. */
-static int vpin_vq_wait_ended(struct vpin_vq *vq, u64 used)
+/**
+ * vpin_vq_claim - sees to it that no device that was closed still has a ring
+ * @vq: the queue whose ring it is to be
+ * @snap: guest memory
+ * @used: GPA of its device area; if nothing is there, nothing is known
+ * @wait: for such a device, as long as its close does
+ *
+ * Return: 0 or vpin_dev_wait_ended()'s.
+ */
+int vpin_vq_claim(struct vpin_vq *vq, const struct vpin_snap *snap, u64 used,
+		  bool wait)
 {
-	struct vpin_snap *snap = vpin_mem_snap(&vq->dev->mem);
 	u64 used_at = vpin_window_phys(snap, used);
-	int ret;
+	int ret = used_at ? vpin_dev_wait_ended(used_at, wait) : 0;
 
-	vpin_snap_put(snap);
-	if (!used_at)
-		return 0;
-	ret = vpin_dev_wait_ended(used_at);
 	if (ret == -EBUSY)
 		vpin_dev_notice(vq->dev, "queue %u: its ring is of a device that was closed, and whose backend does not answer\n",
 				vq->index);
@@ -102,6 +106,7 @@ static int vpin_vq_wait_ended(struct vpin_vq *vq, u64 used)
  */
 int vpin_vq_set_addr(struct vpin_vq *vq, u64 desc, u64 avail, u64 used)
 {
+	struct vpin_snap *snap;
 	int ret;
 
 	if (desc % VRING_DESC_ALIGN_SIZE || avail % VRING_AVAIL_ALIGN_SIZE ||
@@ -109,7 +114,9 @@ int vpin_vq_set_addr(struct vpin_vq *vq, u64 desc, u64 avail, u64 used)
 		return -EINVAL;
 	if (vpin_vq_is_live(vq))
 		return -EBUSY;
-	ret = vpin_vq_wait_ended(vq, used);
+	snap = vpin_mem_snap(&vq->dev->mem);
+	ret = vpin_vq_claim(vq, snap, used, true);
+	vpin_snap_put(snap);
 	if (ret)
 		return ret;
 	if (desc != vq->desc_addr || avail != vq->avail_addr ||
