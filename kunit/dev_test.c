@@ -568,6 +568,72 @@ static void end_of_destroy(struct vpin_rig *rig, struct waiter *waiter)
 }
 
 /*
+ * Where a queue had its ring once, and has nothing in flight, is memory like any
+ * other: whoever has a ring there by now does not wait for the queue, and is not told
+ * what is left of it.
+ */
+static void a_ring_that_was_lost_is_lost(struct kunit *test)
+{
+	struct vpin_fake *fake = test->priv;
+	struct vpin_rig *rig = &fake->rig;
+	struct vpin_snap *full = rig->guest->snap;
+	u64 used_at[RIG_QUEUES];
+	struct waiter waiter;
+	unsigned int q;
+
+	fake->hold = true;
+	vpin_rig_run(rig, 8, 0);
+	for (q = 0; q < RIG_QUEUES; q++) {
+		vpin_rig_chain(rig, q, 0, 1);
+		vpin_rig_offer(rig, q, 0, 1);
+		KUNIT_ASSERT_TRUE(test, vpin_fake_held(fake, q + 1));
+		used_at[q] = rig->dev->vqs[q].used_at;
+	}
+	vpin_rig_see_nothing(rig);
+	vpin_fake_release(fake, 1);
+	KUNIT_ASSERT_TRUE(test, WAIT_UNTIL(!READ_ONCE(rig->dev->vqs[0].inflight)));
+
+	begin_to_destroy(rig, &waiter);
+	KUNIT_EXPECT_TRUE(test, WAIT_UNTIL(!vpin_dev_wait_ended(used_at[0], false)));
+	KUNIT_EXPECT_EQ(test, vpin_dev_wait_ended(used_at[1], false), -EBUSY);
+	vpin_rig_see(rig, full);
+	KUNIT_EXPECT_EQ(test, vpin_dev_wait_ended(used_at[0], false), 0);
+	vpin_fake_release(fake, 1);
+	end_of_destroy(rig, &waiter);
+	KUNIT_EXPECT_EQ(test, vpin_driver_used_idx(&rig->drivers[0]), 0);
+	KUNIT_EXPECT_EQ(test, vpin_driver_used_idx(&rig->drivers[1]), 1);
+	KUNIT_EXPECT_EQ(test, vpin_dev_wait_ended(used_at[1], false), 0);
+}
+
+/* As a_ring_that_was_lost_is_lost(), of a queue that has begun anew without one. */
+static void a_ring_of_another_life_is_lost(struct kunit *test)
+{
+	struct vpin_fake *fake = test->priv;
+	struct vpin_rig *rig = &fake->rig;
+	struct vpin_snap *full = rig->guest->snap;
+	struct waiter waiter;
+	u64 used_at;
+
+	vpin_rig_run(rig, 8, 0);
+	used_at = rig->dev->vqs[0].used_at;
+	KUNIT_EXPECT_NE(test, used_at, 0ULL);
+	vpin_rig_suspend(rig);
+	fake->hold = true;
+	vpin_rig_see_nothing(rig);
+	vpin_rig_resume(rig);
+	KUNIT_EXPECT_EQ(test, rig->dev->vqs[0].used_at, 0ULL);
+	vpin_rig_see(rig, full);
+	KUNIT_EXPECT_EQ(test, rig->dev->vqs[0].used_at, used_at);
+	vpin_rig_chain(rig, 0, 0, 1);
+	vpin_rig_offer(rig, 0, 0, 1);
+	KUNIT_ASSERT_TRUE(test, vpin_fake_held(fake, 1));
+	begin_to_destroy(rig, &waiter);
+	KUNIT_EXPECT_EQ(test, vpin_dev_wait_ended(used_at, false), -EBUSY);
+	vpin_fake_release(fake, 1);
+	end_of_destroy(rig, &waiter);
+}
+
+/*
  * Who was told of a ring while another device served it, and begins when that was
  * closed, does not do the same requests once more.
  */
@@ -624,6 +690,8 @@ static struct kunit_case vpin_dev_cases[] = {
 	KUNIT_CASE(devices_have_numbers),
 	KUNIT_CASE(destroy_waits_for_who_still_ends),
 	KUNIT_CASE(its_end_is_after_all_was_told),
+	KUNIT_CASE(a_ring_that_was_lost_is_lost),
+	KUNIT_CASE(a_ring_of_another_life_is_lost),
 	KUNIT_CASE(a_ring_of_one_that_was_closed_is_not_started),
 	{}
 };

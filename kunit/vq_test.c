@@ -516,6 +516,27 @@ static void s08_stop_before_the_turn_that_tells(struct kunit *test)
 	check_all_are_told(test);
 }
 
+/*
+ * The ring comes back: what ended is told by then, not by a turn that may come when
+ * somebody else serves the ring.
+ */
+static void s08_told_when_the_ring_is_back(struct kunit *test)
+{
+	struct vpin_fake *fake = test->priv;
+	struct vpin_rig *rig = &fake->rig;
+	struct vpin_vq *vq = &rig->dev->vqs[0];
+
+	end_without_a_ring(test);
+	KUNIT_ASSERT_TRUE(test, WAIT_UNTIL(!READ_ONCE(vq->inflight)));
+	KUNIT_ASSERT_TRUE(test, WAIT_UNTIL(!test_bit(0, &vq->work.queued)));
+	/* Who queues the item finds that somebody has. */
+	set_bit(0, &vq->work.queued);
+	vpin_rig_see(rig, rig->guest->snap);
+	KUNIT_EXPECT_EQ(test, vpin_driver_used_idx(&rig->drivers[0]), 3);
+	clear_bit(0, &vq->work.queued);
+	check_all_are_told(test);
+}
+
 static void s08_suspend_without_a_ring(struct kunit *test)
 {
 	struct vpin_fake *fake = test->priv;
@@ -786,6 +807,7 @@ static struct kunit_case vpin_vq_cases[] = {
 	KUNIT_CASE(unmap_of_one_area_makes_the_queue_wait),
 	KUNIT_CASE(unmap_with_requests_in_flight),
 	KUNIT_CASE(s08_stop_before_the_turn_that_tells),
+	KUNIT_CASE(s08_told_when_the_ring_is_back),
 	KUNIT_CASE(s08_suspend_without_a_ring),
 	KUNIT_CASE(s08_resume_without_a_ring),
 	KUNIT_CASE(s08_disable_without_a_ring),

@@ -128,7 +128,8 @@ struct vpin_untold {
  * @desc_addr: GPA of the descriptor area
  * @avail_addr: GPA of the driver area
  * @used_addr: GPA of the device area
- * @used_at: where that was last seen in the host's memory; 0 if it never was
+ * @used_at: where that is in the host's memory, as long as the queue has it there, or
+ *	something in flight; else 0
  * @busyloop_us: longest time of busy polling, in microseconds; 0 for none
  * @running: between start and stop
  * @kick: how the driver's kicks arrive

@@ -36,12 +36,15 @@ static LIST_HEAD(vpin_ending);
 static DEFINE_SPINLOCK(vpin_ending_lock);
 static DECLARE_WAIT_QUEUE_HEAD(vpin_ended);
 
+/* Between two changes of memory: a queue without a ring gets none any more. */
 static void vpin_dev_begin_end(struct vpin_dev *dev)
 {
+	mutex_lock(&dev->lock);
 	WRITE_ONCE(dev->ending, true);
 	spin_lock(&vpin_ending_lock);
 	list_add(&dev->ending_node, &vpin_ending);
 	spin_unlock(&vpin_ending_lock);
+	mutex_unlock(&dev->lock);
 }
 
 static void vpin_dev_nothing(void *arg)
@@ -89,10 +92,7 @@ static int vpin_dev_ask_ending(u64 used)
 	spin_lock(&vpin_ending_lock);
 	list_for_each_entry(dev, &vpin_ending, ending_node) {
 		for (i = 0; !ret && i < dev->nr_vqs; i++) {
-			const struct vpin_vq *vq = &dev->vqs[i];
-
-			if (READ_ONCE(vq->running) &&
-			    READ_ONCE(vq->used_at) == used)
+			if (READ_ONCE(dev->vqs[i].used_at) == used)
 				ret = READ_ONCE(dev->left) ? -EBUSY : -EAGAIN;
 		}
 	}

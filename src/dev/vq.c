@@ -35,7 +35,10 @@ static bool vpin_vq_layout_ok(const struct vpin_vq *vq)
 	       vpin_vq_apart(vq->avail_addr, avail, vq->used_addr, used);
 }
 
-/* Points the running half at a view; NULL makes the queue wait. */
+/*
+ * Points the running half at a view; NULL makes the queue wait.  What was not told is
+ * at once: who is closed has nothing to tell when its turns are over.
+ */
 static void vpin_vq_set_view(struct vpin_vq *vq, struct vpin_view *view)
 {
 	unsigned int i;
@@ -64,6 +67,7 @@ static void vpin_vq_set_view(struct vpin_vq *vq, struct vpin_view *view)
 		trace_vpin_return(vq, untold->head, untold->len);
 	}
 	vq->nr_untold = 0;
+	vpin_vq_tell(vq);
 }
 
 /* What the driver was not told of stays for as long as it may yet be. */
@@ -329,6 +333,7 @@ static void vpin_vq_end_running(void *arg)
 	if (vq->dirty)
 		vpin_vq_dirty_ring(vq);
 	WRITE_ONCE(vq->running, false);
+	WRITE_ONCE(vq->used_at, 0);
 	vq->dirty = NULL;
 	vq->base = vq->ring.last_avail;
 	vpin_view_put(vq->view);
@@ -386,10 +391,16 @@ void vpin_vq_forget(struct vpin_vq *vq)
 static void vpin_vq_change_view(void *arg)
 {
 	struct vpin_vq *vq = arg;
+	struct vpin_view *next = vq->next_view;
 
-	vpin_view_put(vq->view);
-	vpin_vq_set_view(vq, vq->next_view);
 	vq->next_view = NULL;
+	/* Who was closed without a ring has none: another one may serve it by now. */
+	if (unlikely(vq->dev->ending && !vq->used_at)) {
+		vpin_view_put(next);
+		return;
+	}
+	vpin_view_put(vq->view);
+	vpin_vq_set_view(vq, next);
 }
 
 /**

@@ -435,9 +435,13 @@ static bool vpin_vq_turn(struct vpin_vq *vq)
 		wake_up(&vq->idle);
 		vpin_dev_idle(vq->dev);
 	}
-	/* While the queue waits for its ring, so do requests. */
-	if (!vpin_vq_can_fetch(vq))
+	if (!vpin_vq_can_fetch(vq)) {
+		/* Whose memory that is by now is not ours to say. */
+		if (!vq->view && !vq->inflight)
+			WRITE_ONCE(vq->used_at, 0);
+		/* While the queue waits for its ring, so do requests. */
 		return (more || polling) && (vq->view || !vq->fetching);
+	}
 	return more || polling || vpin_vq_rest(vq);
 }
 
