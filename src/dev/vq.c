@@ -68,6 +68,8 @@ static void vpin_vq_set_view(struct vpin_vq *vq, struct vpin_view *view)
 	}
 	vq->nr_untold = 0;
 	vpin_vq_tell(vq);
+	if (vq->dirty)
+		vpin_vq_dirty_ring(vq);
 }
 
 /* What the driver was not told of stays for as long as it may yet be. */
@@ -220,6 +222,7 @@ int vpin_vq_start(struct vpin_vq *vq)
 	vpin_ring_init(&vq->ring, vq->num, vq->base,
 		       vpin_dev_has(dev, VIRTIO_RING_F_EVENT_IDX));
 	vpin_ring_set_used(&vq->ring, vq->base - vq->nr_untold);
+	vq->dirty = dev->dirty;
 	vpin_vq_set_view(vq, view);
 	vq->inflight = 0;
 	INIT_LIST_HEAD(&vq->polled);
@@ -230,7 +233,6 @@ int vpin_vq_start(struct vpin_vq *vq)
 	vq->behind = false;
 	vq->watch = dev->mem.watch;
 	vq->look = vq->ring.looks;
-	vq->dirty = dev->dirty;
 
 	vpin_vq_serve(vq, vpin_vq_begin_running);
 	return 0;
