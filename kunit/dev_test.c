@@ -314,6 +314,19 @@ static void waiter_run(struct work_struct *work)
 	complete(&waiter->done);
 }
 
+static void waiter_begin(struct waiter *waiter)
+{
+	init_completion(&waiter->done);
+	INIT_WORK_ONSTACK(&waiter->work, waiter_run);
+	queue_work(system_unbound_wq, &waiter->work);
+}
+
+static void waiter_end(struct waiter *waiter)
+{
+	flush_work(&waiter->work);
+	destroy_work_on_stack(&waiter->work);
+}
+
 static int reset(struct vpin_rig *rig)
 {
 	return vpin_rig_status(rig, 0);
@@ -356,9 +369,7 @@ static void stop_waits_for_what_is_in_flight(struct kunit *test)
 	vpin_rig_kick(rig, 0);
 	KUNIT_ASSERT_TRUE(test, vpin_fake_held(fake, 3));
 
-	init_completion(&waiter.done);
-	INIT_WORK_ONSTACK(&waiter.work, waiter_run);
-	queue_work(system_unbound_wq, &waiter.work);
+	waiter_begin(&waiter);
 	KUNIT_EXPECT_EQ(test, wait_for_completion_timeout(&waiter.done, HZ / 10),
 			0UL);
 	vpin_driver_offer(driver, 0);
@@ -368,8 +379,7 @@ static void stop_waits_for_what_is_in_flight(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, vpin_fake_release(fake, 1), 1U);
 	KUNIT_EXPECT_NE(test, wait_for_completion_timeout(&waiter.done, 20 * HZ),
 			0UL);
-	flush_work(&waiter.work);
-	destroy_work_on_stack(&waiter.work);
+	waiter_end(&waiter);
 
 	KUNIT_EXPECT_EQ(test, waiter.ret, 0);
 	KUNIT_EXPECT_EQ(test, vpin_driver_used_idx(driver), 3);
@@ -533,12 +543,9 @@ static void its_end_is_after_all_was_told(struct kunit *test)
 		KUNIT_ASSERT_TRUE(test, vpin_fake_held(fake, RIG_QUEUES - q));
 	}
 
-	init_completion(&waiter.done);
-	INIT_WORK_ONSTACK(&waiter.work, waiter_run);
-	queue_work(system_unbound_wq, &waiter.work);
+	waiter_begin(&waiter);
 	vpin_dev_destroy(rig->dev);
-	flush_work(&waiter.work);
-	destroy_work_on_stack(&waiter.work);
+	waiter_end(&waiter);
 	rig->dev = NULL;
 	KUNIT_EXPECT_EQ(test, waiter.ret, 1);
 }
@@ -553,17 +560,14 @@ static int destroy(struct vpin_rig *rig)
 static void begin_to_destroy(struct vpin_rig *rig, struct waiter *waiter)
 {
 	*waiter = (struct waiter) { .rig = rig, .fn = destroy };
-	init_completion(&waiter->done);
-	INIT_WORK_ONSTACK(&waiter->work, waiter_run);
-	queue_work(system_unbound_wq, &waiter->work);
+	waiter_begin(waiter);
 	KUNIT_EXPECT_TRUE(rig->test, WAIT_UNTIL(READ_ONCE(rig->dev->ending)));
 }
 
 /* What was in flight has ended, or does not until the device is left. */
 static void end_of_destroy(struct vpin_rig *rig, struct waiter *waiter)
 {
-	flush_work(&waiter->work);
-	destroy_work_on_stack(&waiter->work);
+	waiter_end(waiter);
 	rig->dev = NULL;
 }
 
@@ -643,11 +647,8 @@ static void a_ring_of_one_that_was_closed_is_not_started(struct kunit *test)
 	struct vpin_rig *rig = &fake->rig;
 	struct waiter waiter;
 
-	other = kunit_kzalloc(test, sizeof(*other), GFP_KERNEL);
+	other = vpin_fake_alloc(test);
 	KUNIT_ASSERT_NOT_NULL(test, other);
-	other->fail_start = U16_MAX;
-	spin_lock_init(&other->lock);
-	INIT_LIST_HEAD(&other->held);
 	KUNIT_ASSERT_EQ(test, vpin_rig_init(&other->rig, test, rig->dev->type,
 					    fake->backend), 0);
 	vpin_rig_see(&other->rig, rig->guest->snap);

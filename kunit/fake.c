@@ -210,16 +210,26 @@ unsigned int vpin_fake_release(struct vpin_fake *fake, unsigned int max)
 	return nr;
 }
 
-int vpin_fake_init(struct kunit *test)
+/* A fake that no device is of yet; NULL without memory. */
+struct vpin_fake *vpin_fake_alloc(struct kunit *test)
 {
 	struct vpin_fake *fake;
 
 	fake = kunit_kzalloc(test, sizeof(*fake), GFP_KERNEL);
 	if (!fake)
-		return -ENOMEM;
+		return NULL;
 	fake->fail_start = U16_MAX;
 	spin_lock_init(&fake->lock);
 	INIT_LIST_HEAD(&fake->held);
+	return fake;
+}
+
+int vpin_fake_init(struct kunit *test)
+{
+	struct vpin_fake *fake = vpin_fake_alloc(test);
+
+	if (!fake)
+		return -ENOMEM;
 	test->priv = fake;
 	fake->backend = vpin_test_file(PAGE_SIZE);
 	if (IS_ERR(fake->backend))

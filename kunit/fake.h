@@ -62,6 +62,7 @@ struct vpin_fake {
 	 BIT_ULL(VIRTIO_RING_F_EVENT_IDX))
 
 /* A suite's init and exit: the fake is the test's private data. */
+struct vpin_fake *vpin_fake_alloc(struct kunit *test);
 int vpin_fake_init(struct kunit *test);
 void vpin_fake_exit(struct kunit *test);
 

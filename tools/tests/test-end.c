@@ -214,26 +214,41 @@ static long killed(pid_t vmm)
 	return now_ms() - start;
 }
 
-/* A child of its own device, with a write to @place under way; then it does @what. */
-static pid_t fork_vmm(FIXTURE_DATA(end) *self, unsigned int place, void (*what)(int fd))
+/*
+ * A child that has something to tell when it has begun: @size bytes, which it writes
+ * to @to, and we have at @told.
+ */
+static pid_t fork_and_hear(int *to, void *told, size_t size)
 {
 	int ready[2];
-	char byte;
 	pid_t vmm;
 
 	if (pipe(ready))
 		return -1;
 	vmm = fork();
-	if (vmm) {
-		close(ready[1]);
-		if (read(ready[0], &byte, 1) != 1)
-			vmm = -1;
-		close(ready[0]);
-		/* It is in what it does. */
-		usleep(50000);
-		return vmm;
+	if (!vmm) {
+		*to = ready[1];
+		return 0;
 	}
-	if (run(self) || begin(self, place) || write(ready[1], "", 1) != 1)
+	close(ready[1]);
+	if (read(ready[0], told, size) != (ssize_t)size)
+		vmm = -1;
+	close(ready[0]);
+	/* It is in what it does, and what it did was followed. */
+	usleep(50000);
+	return vmm;
+}
+
+/* A child of its own device, with a write to @place under way; then it does @what. */
+static pid_t fork_vmm(FIXTURE_DATA(end) *self, unsigned int place, void (*what)(int fd))
+{
+	int to;
+	char byte;
+	pid_t vmm = fork_and_hear(&to, &byte, 1);
+
+	if (vmm)
+		return vmm;
+	if (run(self) || begin(self, place) || write(to, "", 1) != 1)
 		_exit(1);
 	what(self->dev.fd);
 	for (;;)
@@ -297,23 +312,13 @@ struct half_way {
  */
 static pid_t fork_half_way(FIXTURE_DATA(end) *self, struct half_way *told)
 {
-	int ready[2];
+	int to;
 	uint8_t *data;
-	pid_t vmm;
+	pid_t vmm = fork_and_hear(&to, told, sizeof(*told));
 	int i;
 
-	if (pipe(ready))
-		return -1;
-	vmm = fork();
-	if (vmm) {
-		close(ready[1]);
-		if (read(ready[0], told, sizeof(*told)) != sizeof(*told))
-			vmm = -1;
-		close(ready[0]);
-		/* That was followed. */
-		usleep(50000);
+	if (vmm)
 		return vmm;
-	}
 	if (run(self))
 		_exit(1);
 	data = guest_alloc(&self->dev.guest, HALF_WAY + GUEST_PAGE, GUEST_PAGE);
@@ -327,7 +332,7 @@ static pid_t fork_half_way(FIXTURE_DATA(end) *self, struct half_way *told)
 	told->memfd = self->dev.guest.memfd;
 	told->status = self->request.status - self->dev.guest.memory;
 	if (madvise(data, HALF_WAY + GUEST_PAGE, MADV_DONTNEED) ||
-	    write(ready[1], told, sizeof(*told)) != sizeof(*told))
+	    write(to, told, sizeof(*told)) != sizeof(*told))
 		_exit(1);
 	for (;;)
 		pause();

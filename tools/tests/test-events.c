@@ -267,7 +267,7 @@ TEST_F(events, what_is_told_late)
 
 /* Events of a queue, of the trace so far, with @more in their line. */
 static long long events_of(FIXTURE_DATA(events) *self, const char *name,
-				    unsigned int queue, const char *more)
+			   unsigned int queue, const char *more)
 {
 	FILE *trace = fopen(INSTANCE "/trace", "re");
 	long long nr = 0;
