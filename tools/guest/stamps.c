@@ -33,13 +33,15 @@
 #define ALL		256	/* blocks that are read at once where all are read */
 #define SYNC_EVERY	64	/* requests of a thread */
 #define BEAT_MS		200
+#define NS		1000000000ULL	/* of a second */
 
 static const char help[] =
-"Usage: stamps run [-t THREADS] [-m MIB] [-p PASSES] FILE\n"
+"Usage: stamps run [-t THREADS] [-m MIB] [-p PASSES] [-r RATE] FILE\n"
 "       stamps check FILE\n"
 "\n"
 "run    works on it until SIGTERM, or until each buffer was used PASSES times, with\n"
-"       THREADS requests at once and MIB of memory for their buffers\n"
+"       THREADS requests at once and MIB of memory for their buffers; at most RATE\n"
+"       requests a second, or, 0, as many as it can\n"
 "check  reads it\n";
 
 /* Memory for one request, and what it must still hold from the last. */
@@ -52,7 +54,7 @@ static struct {
 	const char *path, *name;
 	int fd;
 	uint32_t blocks;
-	unsigned long threads, mib, passes;
+	unsigned long threads, mib, passes, rate;
 	uint32_t *seq;		/* of each block what was acknowledged last */
 	bool *busy;		/* blocks of requests under way */
 	pthread_mutex_t lock;	/* the two above, and the four below */
@@ -80,12 +82,17 @@ static void die(const char *fmt, ...)
 	_exit(EXIT_FAILURE);
 }
 
-static uint64_t now_ms(void)
+static uint64_t now_ns(void)
 {
 	struct timespec now;
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000ULL + now.tv_nsec / 1000000;
+	return now.tv_sec * NS + now.tv_nsec;
+}
+
+static uint64_t now_ms(void)
+{
+	return now_ns() / 1000000;
 }
 
 /* A block that was never written is zeroes. */
@@ -271,12 +278,32 @@ static void request(struct slot *slot, uint8_t *memory, unsigned int *random)
 	release(slot->block, slot->count, slot->seq);
 }
 
+/*
+ * Waits until a thread's next request may start.  What was missed is not caught up
+ * with: a disk that stood still is not met with a burst.
+ */
+static void pace(uint64_t *next)
+{
+	uint64_t now = now_ns();
+	struct timespec until;
+
+	if (*next < now)
+		*next = now;
+	until.tv_sec = *next / NS;
+	until.tv_nsec = *next % NS;
+	clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL);
+	*next += load.threads * NS / load.rate;
+}
+
 static void *work(void *argument)
 {
-	unsigned int random = (uintptr_t)argument + 1;
+	uintptr_t number = (uintptr_t)argument;
+	unsigned int random = number + 1;
 	size_t slots = (load.mib << 20) / load.threads / (RUN * BLOCK);
 	size_t size = slots * RUN * BLOCK;
 	struct slot *slot = calloc(slots, sizeof(*slot));
+	/* One after the other, not all at once. */
+	uint64_t next = load.rate ? now_ns() + number * NS / load.rate : 0;
 	unsigned long turn;
 	uint8_t *memory;
 
@@ -289,6 +316,8 @@ static void *work(void *argument)
 
 		if (!still_holds(&slot[i], here))
 			_exit(EXIT_FAILURE);
+		if (load.rate)
+			pace(&next);
 		/* Other pages than last time, now and then. */
 		if (!load.passes && !(rand_r(&random) & 3))
 			madvise(here, RUN * BLOCK, MADV_DONTNEED);
@@ -359,13 +388,15 @@ int main(int argc, char *argv[])
 	int option;
 
 	optind = 2;
-	while ((option = getopt(argc, argv, "t:m:p:")) != -1) {
+	while ((option = getopt(argc, argv, "t:m:p:r:")) != -1) {
 		if (option == 't')
 			load.threads = strtoul(optarg, NULL, 0);
 		else if (option == 'm')
 			load.mib = strtoul(optarg, NULL, 0);
 		else if (option == 'p')
 			load.passes = strtoul(optarg, NULL, 0);
+		else if (option == 'r')
+			load.rate = strtoul(optarg, NULL, 0);
 		else
 			break;
 	}

@@ -72,11 +72,11 @@ class Life:
         return Vm([host.socket("boot"), host.socket("data"), None], qemu, self.type,
                   self.mem, self.queues, [*self.options, *more], f"# {self.type}| ")
 
-    def begin(self, tap):
+    def begin(self, tap, rate=0):
         with tap.test(f"{self.type}: a guest boots from a vhost-user disk"):
             self.vm.boot()
         with tap.test(f"{self.type}: it works on root and data disk"):
-            self.vm.load(*LOADS)
+            self.vm.load(*LOADS, rate=rate)
 
     def alive(self, **more):
         self.vm.alive(*LOADS, **more)
@@ -136,6 +136,10 @@ class Life:
         """It sets out, turns back half-way, and goes on where it was."""
         host, vm = self.set_out(kind, bandwidth=16 << 20)
         self.vm.listen(1)
+        self.turn_back(host, vm)
+
+    def turn_back(self, host, vm):
+        """What was set out stays."""
         self.vm.qmp("migrate_cancel")
         self.arrived(self.vm, "cancelled")
         vm.kill()

@@ -123,11 +123,12 @@ class Vm(Guest):
                 raise GuestError(text)
             super().show(text)
 
-    def load(self, *files, threads=8, mib=8):
+    def load(self, *files, threads=8, mib=8, rate=0):
+        """Works on each; at most `rate` requests a second, 0: as many as it can."""
         for file in files:
             # It counts from none again.
             self.beats.pop(os.path.basename(file), None)
-            self.run(f"load {file} -t {threads} -m {mib}")
+            self.run(f"load {file} -t {threads} -m {mib} -r {rate}")
         self.alive(*files)
 
     def loaded(self, *files):
