@@ -51,11 +51,8 @@ int dirty_want(struct dirty *dirty, bool wanted, struct reason *why)
 
 	if (wanted == dirty->wanted)
 		return 0;
-	if (!wanted) {
-		dirty_clear(dirty);
-		return 0;
-	}
-	next.wanted = true;
+	/* The bitmap stays, for when it is wanted again. */
+	next.wanted = wanted;
 	ret = update(&next, why);
 	if (!ret)
 		*dirty = next;

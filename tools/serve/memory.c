@@ -189,6 +189,15 @@ static struct region *find_same(struct memory *memory, const struct vhost_user_r
 	return NULL;
 }
 
+/* Of a table that is not to be: what was there stays. */
+static void forget(struct region *next, unsigned int num)
+{
+	while (num--) {
+		if (!next[num].kept)
+			unmap(&next[num]);
+	}
+}
+
 /* Fills @next with the table to be, mapped, and marks what of it is there. */
 static int prepare(struct memory *memory, struct region *next,
 		   const struct vhost_user_region *at, const int *fds, unsigned int num,
@@ -222,10 +231,8 @@ static int prepare(struct memory *memory, struct region *next,
 		if (ret)
 			break;
 	}
-	while (ret && i--) {
-		if (!next[i].kept)
-			unmap(&next[i]);
-	}
+	if (ret)
+		forget(next, i);
 	return ret;
 }
 
@@ -277,7 +284,12 @@ int memory_set(struct memory *memory, const struct vhost_user_region *at, const 
 	ret = prepare(memory, next, at, fds, num, why);
 	if (ret)
 		return ret;
-	device_batch_begin(memory->device);
+	error = device_batch_begin(memory->device);
+	if (error) {
+		/* Queues that run would see memory without this or that region. */
+		forget(next, num);
+		return reason_is(why, -error, "cannot change memory: %s", strerror(-error));
+	}
 	ret = change(memory, next, &num, why);
 	error = device_batch_end(memory->device);
 

@@ -212,6 +212,22 @@ TEST_F(log, turned_off)
 	EXPECT_EQ(0, bitmap_count(&self->log));
 }
 
+/* Off and on again by the features alone: the bitmap is the one that was sent. */
+TEST_F(log, on_again)
+{
+	struct udisk *disk = &self->disk;
+	unsigned int changed;
+
+	ASSERT_EQ(0, udisk_start(disk));
+	ASSERT_EQ(0, turn_on(disk, &self->log));
+	ASSERT_EQ(0, turn_off(disk));
+	memset(self->log.bits, 0, LOG_SIZE);
+	ASSERT_EQ(0, set_features(&disk->front, true));
+	ASSERT_EQ(0, reads(self, 1));
+	EXPECT_EQ(0, missing(self, &self->log, &changed));
+	EXPECT_LT(0U, changed);
+}
+
 /* A guest that is reset while it is migrated: features come before the log. */
 TEST_F(log, features_first)
 {
