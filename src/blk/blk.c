@@ -32,6 +32,7 @@ static int vpin_blk_attach(struct vpin_dev *dev, const struct vpin_attach *args,
 	blk->dev = dev;
 	blk->file = backend;
 	blk->mapping = backend->f_mapping;
+	blk->written = blk->mapping;
 	vpin_blk_pool_init(&blk->pool);
 	blk->ro = args->flags & VPIN_ATTACH_RO;
 	blk->direct = !(args->flags & VPIN_ATTACH_BUFFERED);

@@ -109,6 +109,7 @@ struct vpin_blk_counts {
  * @dev: the device that it is
  * @file: the backend's open file, the device's
  * @mapping: the backend's page cache
+ * @written: where what was written through it waits: an overlay has that below
  * @bdev: the block device, if it is one, whichever way it is served
  * @ro: the guest may not write
  * @direct: past the page cache
@@ -134,6 +135,7 @@ struct vpin_blk {
 	struct vpin_dev *dev;
 	struct file *file;
 	struct address_space *mapping;
+	struct address_space *written;
 	struct block_device *bdev;
 	bool ro;
 	bool direct;

@@ -102,14 +102,19 @@ static ssize_t vpin_blk_file_transfer(struct vpin_blk_req *req,
 void vpin_blk_file_begin(const struct vpin_blk_req *req,
 			 struct vpin_blk_part *part)
 {
-	part->since = READ_ONCE(req->disk->file->f_wb_err);
+	const struct vpin_blk *blk = req->disk;
+
+	/* An overlay's file has nothing of its own, and does not show the one below. */
+	part->since = blk->written == blk->mapping ?
+		      READ_ONCE(blk->file->f_wb_err) :
+		      filemap_sample_wb_err(blk->written);
 }
 
 /* After it was synced.  Context: any. */
 bool vpin_blk_file_has_lost(const struct vpin_blk_req *req,
 			    const struct vpin_blk_part *part)
 {
-	return filemap_check_wb_err(req->disk->mapping, part->since);
+	return filemap_check_wb_err(req->disk->written, part->since);
 }
 
 /* It ended for good, with what the file said last. */
@@ -325,6 +330,7 @@ int vpin_blk_file_attach(struct vpin_blk *blk, const struct vpin_attach *args)
 					VPIN_BLOCK_SIZE_MAX));
 	if (ret)
 		return ret;
+	blk->written = d_real_inode(file_dentry(file))->i_mapping;
 	vpin_blk_file_serve(blk);
 	if (!blk->direct)
 		return 0;

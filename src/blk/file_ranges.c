@@ -39,19 +39,48 @@ static bool vpin_blk_file_lacks(const struct vpin_blk *blk, int ret)
 	return ret == -EOPNOTSUPP || (ret == -EINVAL && blk->bdev);
 }
 
-static int vpin_blk_file_write_zeroes_out(struct file *file,
+/* Pages of zeroes that are written at once. */
+#define VPIN_BLK_ZEROES		16
+
+/* One write.  Return: as the file's. */
+static ssize_t vpin_blk_file_write_some_zeroes(const struct vpin_blk *blk,
+					       loff_t pos, loff_t len)
+{
+	struct bio_vec vecs[VPIN_BLK_ZEROES];
+	struct iov_iter iter;
+	struct kiocb iocb;
+	unsigned int i;
+	ssize_t ret;
+
+	for (i = 0; i < VPIN_BLK_ZEROES; i++)
+		vecs[i] = (struct bio_vec) {
+			.bv_page = ZERO_PAGE(0),
+			.bv_len = PAGE_SIZE,
+		};
+	iov_iter_bvec(&iter, ITER_SOURCE, vecs, VPIN_BLK_ZEROES,
+		      min_t(loff_t, len, VPIN_BLK_ZEROES * PAGE_SIZE));
+	init_sync_kiocb(&iocb, blk->file);
+	iocb.ki_pos = pos;
+	iocb.ki_flags = IOCB_WRITE | (blk->direct ? IOCB_DIRECT : 0);
+	file_start_write(blk->file);
+	ret = blk->file->f_op->write_iter(&iocb, &iter);
+	file_end_write(blk->file);
+	return ret;
+}
+
+/* By the way that all of the disk's data goes: direct I/O, or the page cache. */
+static int vpin_blk_file_write_zeroes_out(const struct vpin_blk *blk,
 					  const struct vpin_blk_range *range)
 {
 	loff_t pos = range->sector << SECTOR_SHIFT;
 	loff_t end = pos + ((loff_t)range->nr << SECTOR_SHIFT);
 
 	while (pos < end) {
-		ssize_t ret = kernel_write(file, page_address(ZERO_PAGE(0)),
-					   min_t(loff_t, end - pos, PAGE_SIZE),
-					   &pos);
+		ssize_t ret = vpin_blk_file_write_some_zeroes(blk, pos, end - pos);
 
 		if (ret <= 0)
 			return ret ?: -EIO;
+		pos += ret;
 		cond_resched();
 	}
 	return 0;
@@ -67,7 +96,7 @@ static int vpin_blk_file_zero(const struct vpin_blk *blk,
 		return 0;
 	ret = vpin_blk_file_allocate(blk->file, FALLOC_FL_ZERO_RANGE, range);
 	if (vpin_blk_file_lacks(blk, ret))
-		ret = vpin_blk_file_write_zeroes_out(blk->file, range);
+		ret = vpin_blk_file_write_zeroes_out(blk, range);
 	return ret;
 }
 

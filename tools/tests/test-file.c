@@ -5,8 +5,10 @@
  */
 #include <fcntl.h>
 #include <linux/falloc.h>
+#include <linux/fs.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -85,6 +87,35 @@ TEST_F(file, S03_one_way_to_the_bytes)
 	} else {
 		EXPECT_EQ(0, cached_pages(self->file, MIB));
 	}
+}
+
+/*
+ * Of a file of ext3's kind no range can be zeroed: zeroes are written, and by the way of
+ * all else.  An old neighbour would come back with a page of the cache.
+ */
+TEST_F(file, S03_zeroes_go_that_way)
+{
+	unsigned int i, other = 0;
+	int flags;
+
+	ASSERT_EQ(0, ioctl(self->file, FS_IOC_GETFLAGS, &flags));
+	flags &= ~FS_EXTENT_FL;
+	ASSERT_EQ(0, ioctl(self->file, FS_IOC_SETFLAGS, &flags));
+	ASSERT_EQ(-1, fallocate(self->file, FALLOC_FL_ZERO_RANGE, 0, 4096));
+	ASSERT_EQ(0, rig_run_flags(&self->rig, self->file, variant->flags));
+	ASSERT_EQ(0, rig_write(&self->rig, 0, MIB, 1));
+	ASSERT_EQ(0, rig_range(&self->rig, VIRTIO_BLK_T_WRITE_ZEROES, 3, 1001, 0));
+	if (variant->flags) {
+		EXPECT_LT(0, cached_pages(self->file, MIB));
+	} else {
+		EXPECT_EQ(0, cached_pages(self->file, MIB));
+	}
+	EXPECT_TRUE(rig_reads(&self->rig, 0, 3 * 512, 1));
+	EXPECT_TRUE(rig_reads(&self->rig, 1004, MIB - 1004 * 512, 1));
+	ASSERT_EQ(0, rig_do(&self->rig, VIRTIO_BLK_T_IN, 3, self->rig.data, 1001 * 512));
+	for (i = 0; i < 1001 * 512; i++)
+		other += !!((uint8_t *)self->rig.data)[i];
+	EXPECT_EQ(0, other);
 }
 
 TEST_F(file, S07_no_whole_blocks)
