@@ -670,8 +670,55 @@ static void a_ring_of_one_that_was_closed_is_not_started(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, other->nr_taken, 0U);
 }
 
+/* Nor who has the ring mapped only then: he is told, and begins anew. */
+static void a_ring_of_one_that_was_closed_is_not_mapped(struct kunit *test)
+{
+	struct vpin_fake *fake = test->priv, *other;
+	struct vpin_rig *rig = &fake->rig;
+	struct vpin_snap *full = rig->guest->snap;
+	struct waiter waiter;
+
+	other = vpin_fake_alloc(test);
+	KUNIT_ASSERT_NOT_NULL(test, other);
+	KUNIT_ASSERT_EQ(test, vpin_rig_init(&other->rig, test, rig->dev->type,
+					    fake->backend), 0);
+
+	vpin_fake_run_held(fake, 8, 1);
+	KUNIT_EXPECT_EQ(test, vpin_rig_set_ring(&other->rig, 0, &rig->drivers[0]), 0);
+	KUNIT_EXPECT_EQ(test, vpin_rig_enable(&other->rig, 0, true), 0);
+	KUNIT_EXPECT_EQ(test, vpin_rig_status(&other->rig, RIG_RUNNING), 0);
+	begin_to_destroy(rig, &waiter);
+	vpin_rig_see(&other->rig, full);
+	KUNIT_EXPECT_TRUE(test, other->rig.dev->needs_reset);
+	KUNIT_EXPECT_TRUE(test, other->rig.dev->vqs[0].broken);
+	vpin_fake_release(fake, 1);
+	end_of_destroy(rig, &waiter);
+	/* Also when it is over: where it would go on is not what he said. */
+	vpin_rig_see(&other->rig, full);
+	vpin_rig_exit(&other->rig);
+	KUNIT_EXPECT_EQ(test, other->nr_taken, 0U);
+	KUNIT_EXPECT_EQ(test, vpin_driver_used_idx(&rig->drivers[0]), 1);
+}
+
+/* A queue that is on, and is refused to be turned on once more, is on. */
+static void refused_to_be_on_is_as_before(struct kunit *test)
+{
+	struct vpin_fake *fake = test->priv;
+	struct vpin_rig *rig = &fake->rig;
+	struct vpin_vq *vq = &rig->dev->vqs[0];
+
+	KUNIT_EXPECT_EQ(test, vpin_rig_enable(rig, 0, true), 0);
+	KUNIT_EXPECT_EQ(test, vpin_rig_status(rig, RIG_RUNNING), 0);
+	/* All three areas in one place. */
+	KUNIT_EXPECT_EQ(test, LOCKED(rig, vpin_vq_set_num(vq, 8)), 0);
+	KUNIT_EXPECT_EQ(test, LOCKED(rig, vpin_vq_set_addr(vq, 0x1000, 0x1000, 0x1000)), 0);
+	KUNIT_EXPECT_EQ(test, vpin_rig_enable(rig, 0, true), -EINVAL);
+	KUNIT_EXPECT_TRUE(test, vq->enabled);
+}
+
 static struct kunit_case vpin_dev_cases[] = {
 	KUNIT_CASE(status_step_by_step),
+	KUNIT_CASE(refused_to_be_on_is_as_before),
 	KUNIT_CASE_PARAM(status_from_one_to_another, status_gen_params),
 	KUNIT_CASE(status_needs_reset_is_not_the_drivers),
 	KUNIT_CASE(driver_ok_with_a_failed_map),
@@ -694,6 +741,7 @@ static struct kunit_case vpin_dev_cases[] = {
 	KUNIT_CASE(a_ring_that_was_lost_is_lost),
 	KUNIT_CASE(a_ring_of_another_life_is_lost),
 	KUNIT_CASE(a_ring_of_one_that_was_closed_is_not_started),
+	KUNIT_CASE(a_ring_of_one_that_was_closed_is_not_mapped),
 	{}
 };
 

@@ -136,6 +136,7 @@ struct vpin_untold {
  * @worker: serves the queue; its device's, and the same once it was started
  * @work: its item
  * @next_view: what becomes @view when memory has changed
+ * @next_is_taken: a device that was closed still serves the ring that it would have
  * @sysfs: what it is in sysfs
  * @idle: woken when a draining queue has nothing in flight any more
  * @ring_summon: brings what is absent of its ring
@@ -201,6 +202,7 @@ struct vpin_vq {
 	struct vpin_kick kick;
 	struct vpin_work work;
 	struct vpin_view *next_view;
+	bool next_is_taken;
 	struct kobject *sysfs;
 	wait_queue_head_t idle;
 	struct vpin_summon *ring_summon;

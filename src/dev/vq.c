@@ -403,6 +403,9 @@ static void vpin_vq_change_view(void *arg)
 	}
 	vpin_view_put(vq->view);
 	vpin_vq_set_view(vq, next);
+	/* Where it would go on is not known: the driver may yet be told of more. */
+	if (unlikely(vq->next_is_taken) && !vq->broken)
+		vpin_vq_break(vq, "a device that was closed still serves its ring");
 }
 
 /**
@@ -410,7 +413,8 @@ static void vpin_vq_change_view(void *arg)
  * @vq: the queue, running or not
  * @snap: the snapshot
  *
- * If the ring is not mapped in @snap the queue will wait for one in which it is.
+ * If the ring is not mapped in @snap the queue will wait for one in which it is.  If
+ * it is, and a device that was closed still serves it, the queue will be broken.
  *
  * Return: 0; -ENOMEM: there is nothing to undo then.
  */
@@ -424,6 +428,13 @@ int vpin_vq_prepare(struct vpin_vq *vq, struct vpin_snap *snap)
 	view = vpin_vq_view(vq, snap);
 	if (IS_ERR(view))
 		return PTR_ERR(view);
+	/* A device that ends is among those that are asked. */
+	vq->next_is_taken = view && !vq->dev->ending &&
+			    vpin_vq_claim(vq, snap, vq->used_addr, false);
+	if (vq->next_is_taken) {
+		vpin_view_put(view);
+		view = NULL;
+	}
 	vq->next_view = view;
 	return 0;
 }
@@ -461,6 +472,7 @@ void vpin_vq_see(struct vpin_vq *vq)
 int vpin_vq_enable(struct vpin_vq *vq, bool enable)
 {
 	struct vpin_dev *dev = vq->dev;
+	bool enabled = vq->enabled;
 	int ret = 0;
 
 	lockdep_assert_held(&dev->lock);
@@ -474,6 +486,6 @@ int vpin_vq_enable(struct vpin_vq *vq, bool enable)
 	if (vpin_dev_is_running(dev))
 		ret = vpin_vq_start(vq);
 	if (ret)
-		WRITE_ONCE(vq->enabled, false);
+		WRITE_ONCE(vq->enabled, enabled);
 	return ret;
 }
