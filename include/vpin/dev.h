@@ -12,6 +12,7 @@
 #include <linux/completion.h>
 #include <linux/fs.h>
 #include <linux/mutex.h>
+#include <linux/sched.h>
 #include <linux/spinlock.h>
 #include <linux/sysfs.h>
 #include <linux/types.h>
@@ -26,6 +27,12 @@ struct eventfd_ctx;
 struct pid;
 struct vpin_attach;
 struct vpin_blocking;
+
+/*
+ * How a call of an owner's waits: SIGKILL ends that, and he freezes with the
+ * machine, whatever lock he holds: who else wants it is of his kind.
+ */
+#define VPIN_DEV_WAITS	(TASK_KILLABLE | TASK_FREEZABLE_UNSAFE)
 
 /**
  * struct vpin_dev_type - what a type of device gives

@@ -68,10 +68,12 @@ ssize_t vpin_vdpa_write(struct vpin_dev *dev, struct iov_iter *from)
 	if (msg.iotlb.type == VHOST_IOTLB_UPDATE && !msg.iotlb.size)
 		return -EINVAL;
 	ret = msg.asid ? -EINVAL : vpin_vdpa_message(dev, &msg.iotlb);
+	if (ret == -EINTR)
+		return ret;
 	if (ret) {
 		vpin_dev_notice(dev, "IOTLB message %u refused (%d)\n",
 				msg.iotlb.type, ret);
-		return ret == -EINTR ? -EINTR : -EFAULT;
+		return -EFAULT;
 	}
 	return count;
 }

@@ -60,7 +60,7 @@ int vpin_blk_errand(struct vpin_blk *blk, int (*fn)(struct file *file, u64 *resu
 	refcount_set(&errand->refs, 2);
 	vpin_blocking_queue(blk->dev->blocking, &errand->item);
 	ret = -EINTR;
-	if (!wait_for_completion_killable(&errand->done)) {
+	if (!wait_for_completion_state(&errand->done, VPIN_DEV_WAITS)) {
 		ret = errand->ret;
 		*result = errand->result;
 	}

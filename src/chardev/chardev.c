@@ -6,6 +6,7 @@
 #include <linux/fs.h>
 #include <linux/miscdevice.h>
 #include <linux/module.h>
+#include <linux/sched/signal.h>
 #include <linux/seq_file.h>
 #include <linux/slab.h>
 #include <linux/uio.h>
@@ -37,6 +38,16 @@ static int vpin_file_release(struct inode *inode, struct file *file)
 	return 0;
 }
 
+/*
+ * What a signal or the freezer came in between is done again when that is over:
+ * nothing has changed then.  Parts of the kernel give up for any signal, among
+ * them mm_take_all_locks() and fork().
+ */
+static long vpin_file_restart(long ret)
+{
+	return ret == -EINTR && signal_pending(current) ? -ERESTARTNOINTR : ret;
+}
+
 static long vpin_file_ioctl(struct file *file, unsigned int cmd,
 			    unsigned long arg)
 {
@@ -46,7 +57,7 @@ static long vpin_file_ioctl(struct file *file, unsigned int cmd,
 	long ret;
 
 	if (cmd == VPIN_ATTACH)
-		return vpin_file_attach(vfile, (void __user *)arg);
+		return vpin_file_restart(vpin_file_attach(vfile, (void __user *)arg));
 	if (!dev)
 		return _IOC_TYPE(cmd) == VHOST_VIRTIO ? -ENODEV : -ENOIOCTLCMD;
 
@@ -54,7 +65,7 @@ static long vpin_file_ioctl(struct file *file, unsigned int cmd,
 		return -EINTR;
 	ret = vfile->abi->ioctl(dev, cmd, (void __user *)arg);
 	mutex_unlock(&dev->lock);
-	return ret;
+	return vpin_file_restart(ret);
 }
 
 static ssize_t vpin_file_write_iter(struct kiocb *iocb, struct iov_iter *from)
@@ -70,7 +81,7 @@ static ssize_t vpin_file_write_iter(struct kiocb *iocb, struct iov_iter *from)
 		return -EINTR;
 	ret = vfile->abi->write(dev, from);
 	mutex_unlock(&dev->lock);
-	return ret;
+	return vpin_file_restart(ret);
 }
 
 /*

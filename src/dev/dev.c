@@ -383,7 +383,7 @@ int vpin_dev_map(struct vpin_dev *dev, u64 gpa, u64 size, u64 uaddr, u32 perm)
 	int ret = vpin_mem_map(&dev->mem, gpa, size, uaddr, perm);
 
 	trace_vpin_map(dev->id, gpa, size, uaddr, perm, ret);
-	if (ret) {
+	if (ret && ret != -EINTR) {
 		vpin_dev_notice(dev, "cannot map %#llx bytes at %#llx (%d)%s\n",
 				size, gpa, ret,
 				ret == -ENOMEM ? ": is RLIMIT_MEMLOCK large enough?" : "");

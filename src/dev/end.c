@@ -119,9 +119,9 @@ int vpin_dev_wait_ended(u64 used, bool wait)
 
 	if (!wait)
 		return vpin_dev_ask_ending(used) ? -EBUSY : 0;
-	killed = wait_event_killable(vpin_ended,
-				     (ret = vpin_dev_ask_ending(used)) !=
-				     -EAGAIN);
+	killed = wait_event_state(vpin_ended,
+				  (ret = vpin_dev_ask_ending(used)) != -EAGAIN,
+				  VPIN_DEV_WAITS);
 	return killed ? -EINTR : ret;
 }
 

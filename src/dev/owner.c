@@ -26,6 +26,8 @@ static int vpin_dev_start_worker(struct vpin_dev *dev, unsigned int i)
 
 	snprintf(name, sizeof(name), "vpin-%d-%u", dev->id, i);
 	worker = vpin_worker_create(name, dev->has_nice ? &dev->nice : NULL);
+	if (worker == ERR_PTR(-EINTR))
+		return -EINTR;
 	if (IS_ERR(worker)) {
 		vpin_dev_notice(dev, "no thread could be had (%ld): see RLIMIT_NPROC and pids.max of its owner\n",
 				PTR_ERR(worker));
@@ -43,8 +45,12 @@ static bool vpin_dev_hire(struct vpin_work *work)
 	struct vpin_dev *dev = container_of(hire, struct vpin_dev, hire);
 
 	hire->ret = -EINTR;
-	if (!vpin_worker_is_orphan(dev->workers[0]))
+	if (!vpin_worker_is_orphan(dev->workers[0])) {
 		hire->ret = vpin_dev_start_worker(dev, hire->index);
+		/* It has to freeze first, or to die: then that is seen above. */
+		if (hire->ret == -EINTR)
+			return true;
+	}
 	complete_all(&hire->done);
 	return false;
 }
@@ -56,14 +62,14 @@ static int vpin_dev_have_hired(struct vpin_dev *dev, unsigned int i)
 
 	lockdep_assert_held(&dev->lock);
 	/* One that its asker did not wait for. */
-	if (wait_for_completion_killable(&hire->done))
+	if (wait_for_completion_state(&hire->done, VPIN_DEV_WAITS))
 		return -EINTR;
 	if (dev->workers[i])
 		return 0;
 	reinit_completion(&hire->done);
 	hire->index = i;
 	vpin_worker_queue(dev->workers[0], &hire->work);
-	if (wait_for_completion_killable(&hire->done))
+	if (wait_for_completion_state(&hire->done, VPIN_DEV_WAITS))
 		return -EINTR;
 	return hire->ret;
 }

@@ -301,7 +301,7 @@ static int vpin_vq_wait(struct vpin_vq *vqs, unsigned int nr)
 
 	for (i = 0; i < nr && !ret; i++)
 		ret = wait_event_state(vqs[i].idle, vpin_vq_is_drained(&vqs[i]),
-				       (TASK_KILLABLE | TASK_FREEZABLE));
+				       VPIN_DEV_WAITS);
 	if (!ret)
 		return 0;
 	for (i = 0; i < nr; i++)

@@ -58,12 +58,11 @@ static int vpin_thread_create_vtask(struct vpin_thread *thread)
 		vhost_task_create(vpin_thread_vtask_fn, vpin_thread_vtask_killed,
 				  thread, thread->args.name);
 
-	/* Before 6.14 it did not say why: a limit, in most cases. */
+	/* Before 6.14 it did not say why: else a limit, in most cases. */
 	if (!vtask)
-		return -EAGAIN;
-	/* Its creator is about to freeze or to die: not for who asked to see. */
+		return signal_pending(current) ? -EINTR : -EAGAIN;
 	if (IS_ERR(vtask))
-		return PTR_ERR(vtask) == -ERESTARTNOINTR ? -EAGAIN :
+		return PTR_ERR(vtask) == -ERESTARTNOINTR ? -EINTR :
 							   PTR_ERR(vtask);
 	thread->vtask = vtask;
 	return 0;
@@ -161,8 +160,9 @@ static int vpin_thread_create_kthread(struct vpin_thread *thread)
  * vpin_thread_create - a thread that has yet to be started
  * @args: what it is to be
  *
- * Return: the thread, or ERR_PTR: -ENOMEM, -EINTR (killed), -EAGAIN (a limit of
- * the caller's, as of fork(2)), or what the cgroups say to a new member.
+ * Return: the thread, or ERR_PTR: -ENOMEM, -EINTR (a signal, or the freezer, is
+ * first), -EAGAIN (a limit of the caller's, as of fork(2)), or what the cgroups
+ * say to a new member.
  */
 struct vpin_thread *vpin_thread_create(const struct vpin_thread_args *args)
 {

@@ -88,7 +88,7 @@ static long at_most(long kib)
  * kernel's allocators round up, which differs from run to run by some pages.
  */
 #define THREAD_KIB	28
-#define ROUND_KIB	16
+#define ROUND_KIB	32
 
 /* KiB that starting a queue of @num entries takes, on average of 8. */
 static long queue_kib(FIXTURE_DATA(cost) *self, unsigned int num)
