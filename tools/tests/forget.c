@@ -17,7 +17,8 @@
 
 static char name[16], made_as[128];
 static char disk[32], after[32], mounted_at[32], after_at[40], file_path[40];
-static bool formatted;
+static char over_at[40], over_path[48];
+static bool formatted, covered;
 static pid_t program;
 
 /* A file of the disk's in sysfs. */
@@ -36,7 +37,7 @@ bool forget_is_there(void)
 
 int forget_add(const char *options)
 {
-	formatted = false;
+	formatted = covered = false;
 	if (!*name)
 		snprintf(name, sizeof(name), "fg%d", getpid());
 	snprintf(disk, sizeof(disk), "/dev/%s", name);
@@ -44,6 +45,8 @@ int forget_add(const char *options)
 	snprintf(mounted_at, sizeof(mounted_at), "/tmp/%s", name);
 	snprintf(after_at, sizeof(after_at), "/tmp/%s-after", name);
 	snprintf(file_path, sizeof(file_path), "/tmp/%s/disk", name);
+	snprintf(over_at, sizeof(over_at), "/tmp/%s-over", name);
+	snprintf(over_path, sizeof(over_path), "/tmp/%s-over/disk", name);
 	snprintf(made_as, sizeof(made_as), "%s size=20 %s", name, options);
 	if (!file_set(CONTROL "add", made_as))
 		return 0;
@@ -53,6 +56,9 @@ int forget_add(const char *options)
 
 static int unformat(void)
 {
+	if (covered && umount(over_at))
+		return -errno;
+	covered = false;
 	if (formatted && umount(mounted_at))
 		return -errno;
 	formatted = false;
@@ -92,6 +98,28 @@ const char *forget_disk(void)
 const char *forget_file(void)
 {
 	return file_path;
+}
+
+const char *forget_overlay(void)
+{
+	static const char * const parts[] = { "lower", "upper", "work" };
+	char options[256], path[64];
+	unsigned int i;
+
+	mkdir(over_at, 0755);
+	for (i = 0; i < sizeof(parts) / sizeof(*parts); i++) {
+		snprintf(path, sizeof(path), "%s/%s", mounted_at, parts[i]);
+		mkdir(path, 0755);
+	}
+	/* One file, two names: the disk is looked at without the overlay. */
+	snprintf(path, sizeof(path), "%s/upper/disk", mounted_at);
+	snprintf(options, sizeof(options), "lowerdir=%s/lower,upperdir=%s/upper,workdir=%s/work",
+		 mounted_at, mounted_at, mounted_at);
+	if (link(file_path, path) || mount("overlay", over_at, "overlay", 0, options))
+		return NULL;
+	covered = true;
+	sync();
+	return over_path;
 }
 
 int forget_format(uint64_t size)
@@ -179,9 +207,11 @@ int forget_fail(const char *kind, uint64_t first, uint64_t sectors)
 	return file_set(attribute("fail"), text);
 }
 
-long forget_file_sector(int fd)
+long forget_file_sector(void)
 {
-	int block = 0;
+	int fd = open(file_path, O_RDONLY | O_CLOEXEC), block = 0;
+	long ret = ioctl(fd, FIBMAP, &block) ? -errno : block * 8L;
 
-	return ioctl(fd, FIBMAP, &block) ? -errno : block * 8L;
+	close(fd);
+	return ret;
 }

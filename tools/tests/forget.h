@@ -41,6 +41,9 @@ const char *forget_file(void);
 /* Makes an ext4 on the disk, mounts it, and makes a file of @size bytes. */
 int forget_format(uint64_t size);
 
+/* Mounts an overlay over that, and returns the file as it is seen there, or NULL. */
+const char *forget_overlay(void);
+
 /*
  * Cuts the power.  What is left is read by forget_read(), of the disk or of the
  * file on it, until the next cut.  Of what was not stable all is lost with @seed
@@ -65,6 +68,6 @@ int forget_hold(bool hold);
 int forget_fail(const char *kind, uint64_t first, uint64_t sectors);
 
 /* The disk's sector where the file begins, which is in one piece.  Or -errno. */
-long forget_file_sector(int fd);
+long forget_file_sector(void);
 
 #endif

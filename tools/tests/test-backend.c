@@ -76,8 +76,8 @@ FIXTURE_SETUP(backend)
 	ASSERT_LE(0, self->backend);
 	if (variant->file) {
 		ASSERT_EQ(0, allocate(self->backend));
-		ASSERT_LT(0, forget_file_sector(self->backend));
-		self->start = forget_file_sector(self->backend);
+		ASSERT_LT(0, forget_file_sector());
+		self->start = forget_file_sector();
 	}
 	ASSERT_EQ(0, dev_run(&self->dev, self->backend, &options));
 	self->vq = &self->dev.vqs[0];

@@ -20,6 +20,7 @@
 #define WCE	BIT_ULL(VIRTIO_BLK_F_CONFIG_WCE)
 
 FIXTURE(durable) {
+	const char *path;
 	int backend;
 	struct dev dev;
 	struct vq *vq;
@@ -30,7 +31,7 @@ FIXTURE(durable) {
 
 FIXTURE_VARIANT(durable) {
 	const char *disk;
-	bool file, written;
+	bool file, written, overlay;
 	uint64_t attach_flags;
 };
 
@@ -48,6 +49,9 @@ FIXTURE_VARIANT_ADD(durable, file_without_fua) {
 };
 FIXTURE_VARIANT_ADD(durable, file_buffered) {
 	.disk = "", .file = true, .attach_flags = VPIN_ATTACH_BUFFERED,
+};
+FIXTURE_VARIANT_ADD(durable, file_on_an_overlay) {
+	.disk = "", .file = true, .overlay = true, .attach_flags = VPIN_ATTACH_BUFFERED,
 };
 /* Last: an end of it that is missed is a worker that stays. */
 FIXTURE_VARIANT_ADD(durable, device_polled) {
@@ -72,7 +76,10 @@ FIXTURE_SETUP(durable)
 	ASSERT_EQ(0, forget_add(variant->disk));
 	if (variant->file)
 		ASSERT_EQ(0, forget_format(SIZE));
-	self->backend = open(variant->file ? forget_file() : forget_disk(), O_RDWR | O_CLOEXEC);
+	self->path = variant->overlay ? forget_overlay() :
+		     variant->file ? forget_file() : forget_disk();
+	ASSERT_TRUE(self->path);
+	self->backend = open(self->path, O_RDWR | O_CLOEXEC);
 	ASSERT_LE(0, self->backend);
 	if (variant->written)
 		ASSERT_EQ(0, write_it_whole(self->backend));
@@ -309,18 +316,16 @@ TEST_F(durable, S05_the_owner_wants_write_through)
 	EXPECT_TRUE(are_zeroes(self, 64, 65536)) TH_LOG("zeroes");
 }
 
-static int reopen(FIXTURE_DATA(durable) *self, const FIXTURE_VARIANT(durable) *variant,
-		  int flags)
+static int reopen(FIXTURE_DATA(durable) *self, int flags)
 {
 	close(self->backend);
-	self->backend = open(variant->file ? forget_file() : forget_disk(),
-			     O_RDWR | O_CLOEXEC | flags);
+	self->backend = open(self->path, O_RDWR | O_CLOEXEC | flags);
 	return self->backend;
 }
 
 TEST_F(durable, S05_opened_with_O_DSYNC)
 {
-	ASSERT_LE(0, reopen(self, variant, O_DSYNC));
+	ASSERT_LE(0, reopen(self, O_DSYNC));
 	RUN(0, 0);
 	EXPECT_STABLE_WRITES();
 	ASSERT_EQ(0, zero(self, 64, 128, 0));
@@ -329,7 +334,7 @@ TEST_F(durable, S05_opened_with_O_DSYNC)
 
 TEST_F(durable, S05_opened_with_O_SYNC)
 {
-	ASSERT_LE(0, reopen(self, variant, O_SYNC));
+	ASSERT_LE(0, reopen(self, O_SYNC));
 	RUN(0, 0);
 	EXPECT_STABLE_WRITES();
 }
@@ -383,7 +388,7 @@ static long first_sector(FIXTURE_DATA(durable) *self, const FIXTURE_VARIANT(dura
 {
 	if (put(self, 0, GUEST_PAGE, 0, 1) || DO(FLUSH, 0, NULL, 0))
 		return -EIO;
-	return variant->file ? forget_file_sector(self->backend) : 0;
+	return variant->file ? forget_file_sector() : 0;
 }
 
 /* Adds requests while the disk keeps all; then the first sectors fail. */
