@@ -126,6 +126,8 @@ int device_unmap(struct device *device, uint64_t gpa, uint64_t size)
 int device_batch_begin(struct device *device)
 {
 	(void)device;
+	if (maybe(ENOMEM))
+		return -ENOMEM;
 	in_batch = true;
 	return 0;
 }
@@ -133,6 +135,8 @@ int device_batch_begin(struct device *device)
 int device_batch_end(struct device *device)
 {
 	(void)device;
+	/* What was done without a batch was seen as it went. */
+	must(in_batch || !num_ranges);
 	/* To have nothing takes no memory. */
 	if (in_batch && num_ranges && maybe(ENOMEM))
 		return -ENOMEM;
