@@ -383,12 +383,14 @@ static void s01_ring_that_allows_longer_chains(struct kunit *test)
  * @descs: the ring's table
  * @indirect: the table at GUEST_INDIRECT
  * @last: GPA of the last byte that can be written; 0 if there is none
+ * @byte: GPA of one behind it that is not there; 0 if there is none
+ * @desc: GPA of the first descriptor that is not there; likewise
  */
 struct salvage_case {
 	const char *name;
 	struct vpin_desc descs[SIZE];
 	struct vpin_desc indirect[4];
-	u64 last;
+	u64 last, byte, desc;
 };
 
 static const struct salvage_case salvage_cases[] = {
@@ -411,8 +413,9 @@ static const struct salvage_case salvage_cases[] = {
 	  GUEST_BUF + 71 },
 	{ "last in a hole", { { GUEST_BUF + 70, 2, D_NEXT | D_WRITE, 1 },
 			      { GUEST_HOLE - 1, 2, D_NEXT | D_WRITE, 99 } }, {},
-	  GUEST_BUF + 71 },
-	{ "last is read-only", { { GUEST_RO, 2, D_NEXT | D_WRITE, 1 } }, {}, 0 },
+	  GUEST_BUF + 71, GUEST_HOLE },
+	{ "last is read-only", { { GUEST_RO, 2, D_NEXT | D_WRITE, 1 } }, {},
+	  0, GUEST_RO + 1 },
 	{ "wraps", { { U64_MAX - 1, 32, D_WRITE | D_NEXT, 1 },
 		     { GUEST_BUF, 1, D_WRITE, 0 } }, {}, GUEST_BUF },
 	{ "in a table of odd length", { { GUEST_INDIRECT, 17, D_INDIRECT, 0 } },
@@ -426,10 +429,15 @@ static const struct salvage_case salvage_cases[] = {
 	    { GUEST_BUF + 70, 1, D_WRITE, 0 } }, GUEST_BUF + 70 },
 	{ "table in itself", { { GUEST_INDIRECT, 16, D_INDIRECT, 0 } },
 	  { { GUEST_INDIRECT, 16, D_INDIRECT, 0 } }, 0 },
-	{ "table that is not mapped", { { GUEST_HOLE, 16, D_INDIRECT, 0 } }, {}, 0 },
+	{ "table that is not mapped", { { GUEST_HOLE, 16, D_INDIRECT, 0 } }, {},
+	  0, 0, GUEST_HOLE },
+	{ "table that is not mapped behind a byte",
+	  { { GUEST_BUF, 1, D_WRITE | D_NEXT, 1 }, { GUEST_HOLE, 16, D_INDIRECT, 0 } }, {},
+	  GUEST_BUF, 0, GUEST_HOLE },
 	{ "table of 65535 that is not",
 	  { { GUEST_INDIRECT, U32_MAX, D_INDIRECT, 0 } },
-	  { { GUEST_BUF + 70, 1, D_WRITE | D_NEXT, 60000 } }, GUEST_BUF + 70 },
+	  { { GUEST_BUF + 70, 1, D_WRITE | D_NEXT, 60000 } }, GUEST_BUF + 70,
+	  0, GUEST_INDIRECT + 60000 * 16 },
 };
 KUNIT_ARRAY_PARAM_DESC(salvage, salvage_cases, name);
 
@@ -438,15 +446,19 @@ static void s01_last_byte_of_what_cannot_be_walked(struct kunit *test)
 	const struct salvage_case *c = test->param_value;
 	struct vpin_guest *guest = test->priv;
 	struct vpin_desc_table table;
+	struct vpin_salvage salvage;
 	void *want;
-	u64 gpa;
 
 	vpin_guest_table(guest, &table, SIZE);
 	vpin_guest_descs(guest, GUEST_TABLE, c->descs, SIZE);
 	vpin_guest_descs(guest, GUEST_INDIRECT, c->indirect, 4);
 	want = c->last ? vpin_guest_ptr(guest, c->last) : NULL;
-	KUNIT_EXPECT_PTR_EQ(test, (void *)vpin_chain_salvage(&table, 0, &gpa), want);
-	KUNIT_EXPECT_EQ(test, gpa, c->last);
+	vpin_chain_salvage(&table, 0, &salvage);
+	KUNIT_EXPECT_PTR_EQ(test, (void *)salvage.last, want);
+	KUNIT_EXPECT_EQ(test, salvage.gpa, c->last);
+	KUNIT_EXPECT_EQ(test, salvage.missing_desc.gpa, c->desc);
+	KUNIT_EXPECT_EQ(test, salvage.missing_byte.len ? salvage.missing_byte.gpa : 0,
+			c->byte);
 	vpin_desc_table_fini(&table);
 }
 

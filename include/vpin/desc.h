@@ -366,10 +366,36 @@ struct vpin_chain {
 int vpin_chain_walk(struct vpin_chain *chain,
 		    const struct vpin_desc_table *table, struct vpin_hint *hint,
 		    u16 head, bool allow_indirect);
-bool vpin_chain_reach(const struct vpin_chain *chain,
-		      const struct vpin_snap *snap, struct vpin_hint *hint,
-		      struct vpin_desc_buf *missing);
-u8 *vpin_chain_salvage(const struct vpin_desc_table *table, u16 head, u64 *gpa);
+
+/* How often something absent is pinned at once; each time up to 64 KiB. */
+#define VPIN_REACH_FILLS	128
+
+int vpin_chain_reach_table(const struct vpin_chain *chain,
+			   const struct vpin_snap *snap,
+			   struct vpin_hint *hint,
+			   struct vpin_desc_buf *missing);
+int vpin_chain_reach(const struct vpin_chain *chain,
+		     const struct vpin_snap *snap, struct vpin_hint *hint,
+		     struct vpin_desc_buf *missing);
+
+/**
+ * struct vpin_salvage - what can be said into a chain that cannot be walked
+ * @last: the last byte that the device may write, of those that are there; NULL
+ *	if there is none
+ * @gpa: where the guest has it; 0 if there is none
+ * @missing_desc: the first descriptor that could not be read; its length is 0 if
+ *	there is none
+ * @missing_byte: a byte behind @last that is not there; likewise
+ */
+struct vpin_salvage {
+	u8 *last;
+	u64 gpa;
+	struct vpin_desc_buf missing_desc;
+	struct vpin_desc_buf missing_byte;
+};
+
+void vpin_chain_salvage(const struct vpin_desc_table *table, u16 head,
+			struct vpin_salvage *salvage);
 
 /**
  * struct vpin_cursor - a place in the bytes of one half of a chain

@@ -138,6 +138,7 @@ static_assert(sizeof(struct vpin_hit) == 1 << VPIN_HIT_SHIFT);
  *	but no wider than a chunk
  * @near: hits by the page that they were in: where memory is scattered
  * @hurry: what is absent and would have to be waited for is not to be had
+ * @fills: how often something absent was pinned, since the reader began to count
  */
 struct vpin_hint {
 	u64 id;
@@ -146,6 +147,7 @@ struct vpin_hint {
 	struct vpin_hit far[VPIN_HITS];
 	struct vpin_hit near[VPIN_HITS];
 	bool hurry;
+	unsigned int fills;
 };
 
 void vpin_snap_free(struct vpin_snap *snap);

@@ -89,48 +89,92 @@ int vpin_chain_walk(struct vpin_chain *chain,
 	return ret;
 }
 
-/* Whether all of a buffer is there; else it becomes what is left from there on. */
-static bool vpin_desc_buf_reach(struct vpin_desc_buf *buf,
-				const struct vpin_snap *snap,
-				struct vpin_hint *hint)
+/*
+ * Finds a buffer in memory; what is not there of it is left.  Return: 0; -EFAULT if
+ * something is not; -EAGAIN if as much was pinned as is for once.
+ */
+static int vpin_desc_buf_reach(struct vpin_desc_buf *buf,
+			       const struct vpin_snap *snap,
+			       struct vpin_hint *hint)
 {
 	while (buf->len) {
 		u64 n = buf->len;
 
+		if (hint->fills >= VPIN_REACH_FILLS)
+			return -EAGAIN;
 		if (!vpin_snap_resolve(snap, hint, buf->gpa, &n,
 				       buf->writable ? VPIN_PERM_WRITE :
 						       VPIN_PERM_READ))
-			return false;
+			return -EFAULT;
 		buf->gpa += n;
 		buf->len -= n;
 	}
-	return true;
+	return 0;
 }
 
 /**
- * vpin_chain_reach - finds a chain's indirect table and all its buffers in memory
- * @chain: the chain; of one that cannot be walked, what came before that
- * @snap: its address space
- * @hint: what the reader remembers of translations
- * @missing: out: what is not there: the rest of a buffer, or of the table
+ * vpin_chain_reach_table - finds a chain's indirect table in memory
+ * @chain: the chain, walked or not
+ * @snap: its address space; what of it is absent is pinned
+ * @hint: what the reader remembers of translations, and how often it has pinned
+ * @missing: out: the rest of the table, from what is not there on
  *
- * What is absent is pinned.
- *
- * Return: whether all of it is there.
+ * Return: as vpin_chain_reach().
  */
-bool vpin_chain_reach(const struct vpin_chain *chain,
-		      const struct vpin_snap *snap, struct vpin_hint *hint,
-		      struct vpin_desc_buf *missing)
+int vpin_chain_reach_table(const struct vpin_chain *chain,
+			   const struct vpin_snap *snap,
+			   struct vpin_hint *hint,
+			   struct vpin_desc_buf *missing)
 {
-	u32 i;
-
 	*missing = (struct vpin_desc_buf) {
 		.gpa = chain->indirect.base_addr,
 		.len = vpin_desc_table_total_size(&chain->indirect),
 	};
-	if (!vpin_desc_buf_reach(missing, snap, hint))
-		return false;
-	for (i = 0; i < chain->nr; i++) {
+	return vpin_desc_buf_reach(missing, snap, hint);
+}
+
+/* The same of the last byte that the device writes, if it writes any. */
+static int vpin_chain_reach_last(const struct vpin_chain *chain,
+				 const struct vpin_snap *snap,
+				 struct vpin_hint *hint,
+				 struct vpin_desc_buf *missing)
+{
+	const struct vpin_chain_buf *last;
+
+	if (chain->nr == chain->nr_readable)
+		return 0;
+	last = &chain->bufs[chain->nr - 1];
+	if (last->addr)
+		return 0;
+	*missing = (struct vpin_desc_buf) {
+		.gpa = last->gpa + (last->len - 1),
+		.len = 1,
+		.writable = true,
+	};
+	return vpin_desc_buf_reach(missing, snap, hint);
+}
+
+/**
+ * vpin_chain_reach - finds a chain's buffers in memory
+ * @chain: the chain
+ * @snap: its address space; what of it is absent is pinned
+ * @hint: what the reader remembers of translations, and how often it has pinned
+ * @missing: out: what is not there: the rest of a buffer
+ *
+ * The last byte that the device writes comes first: whatever else is not to be
+ * had, that can be said there.
+ *
+ * Return: 0 if all of it is there; -EFAULT if something is missing; -EAGAIN if as
+ * much was pinned as is for once.
+ */
+int vpin_chain_reach(const struct vpin_chain *chain,
+		     const struct vpin_snap *snap, struct vpin_hint *hint,
+		     struct vpin_desc_buf *missing)
+{
+	int ret = vpin_chain_reach_last(chain, snap, hint, missing);
+	u32 i;
+
+	for (i = 0; i < chain->nr && !ret; i++) {
 		const struct vpin_chain_buf *buf = &chain->bufs[i];
 
 		if (buf->addr)
@@ -140,8 +184,7 @@ bool vpin_chain_reach(const struct vpin_chain *chain,
 			.len = buf->len,
 			.writable = buf->writable,
 		};
-		if (!vpin_desc_buf_reach(missing, snap, hint))
-			return false;
+		ret = vpin_desc_buf_reach(missing, snap, hint);
 	}
-	return true;
+	return ret;
 }

@@ -24,29 +24,36 @@
 #define VPIN_SALVAGE_DEPTH	3
 
 /**
- * struct vpin_salvage - a search
+ * struct vpin_search - a search
  * @left: reads that it still has
- * @last: last byte so far that the device may write; NULL if there is none
- * @gpa: where the guest has it
+ * @found: what it has found so far
  */
-struct vpin_salvage {
+struct vpin_search {
 	u32 left;
-	u8 *last;
-	u64 gpa;
+	struct vpin_salvage *found;
 };
 
-static bool vpin_salvage_read(struct vpin_salvage *search,
+static bool vpin_salvage_read(struct vpin_search *search,
 			      const struct vpin_desc_table *table, u32 index,
 			      struct vpin_desc *desc)
 {
+	struct vpin_desc_buf *missing = &search->found->missing_desc;
+	int ret;
+
 	if (!search->left)
 		return false;
 	search->left--;
-	return !vpin_desc_read(table, index, desc);
+	ret = vpin_desc_read(table, index, desc);
+	if (ret == -EFAULT && !missing->len) {
+		missing->gpa = table->base_addr +
+			       index * sizeof(struct vring_desc);
+		missing->len = sizeof(struct vring_desc);
+	}
+	return !ret;
 }
 
 /* Goes to the next descriptor.  Return: whether there is one. */
-static bool vpin_salvage_step(struct vpin_salvage *search,
+static bool vpin_salvage_step(struct vpin_search *search,
 			      const struct vpin_desc_table *table, u32 *index)
 {
 	struct vpin_desc desc;
@@ -62,7 +69,7 @@ static bool vpin_salvage_step(struct vpin_salvage *search,
  * How many descriptors follow each other from @start on until the first one
  * comes again; if none does, at least as many as there are.
  */
-static u32 vpin_salvage_count(struct vpin_salvage *search,
+static u32 vpin_salvage_count(struct vpin_search *search,
 			      const struct vpin_desc_table *table, u32 start)
 {
 	u32 size = table->size, a = start, b, i, loop = 1, lead = 0;
@@ -87,24 +94,30 @@ static u32 vpin_salvage_count(struct vpin_salvage *search,
 	return lead + loop;
 }
 
-static void vpin_salvage_note(struct vpin_salvage *search,
+static void vpin_salvage_note(struct vpin_search *search,
 			      const struct vpin_desc_table *table,
 			      const struct vpin_desc *desc)
 {
 	u64 gpa = desc->addr + (desc->len - 1), n = 1;
+	struct vpin_salvage *found = search->found;
 	u8 *last;
 
 	if (!(desc->flags & VRING_DESC_F_WRITE) || !desc->len)
 		return;
 	last = vpin_snap_resolve(table->snap, table->hint, gpa, &n,
 				 VPIN_PERM_WRITE);
+	found->missing_byte = (struct vpin_desc_buf) {
+		.gpa = gpa,
+		.len = !last,
+		.writable = true,
+	};
 	if (!last)
 		return;
-	search->last = last;
-	search->gpa = gpa;
+	found->last = last;
+	found->gpa = gpa;
 }
 
-static void vpin_salvage_table(struct vpin_salvage *search,
+static void vpin_salvage_table(struct vpin_search *search,
 			       const struct vpin_desc_table *table, u32 index,
 			       unsigned int depth)
 {
@@ -129,22 +142,24 @@ static void vpin_salvage_table(struct vpin_salvage *search,
 }
 
 /**
- * vpin_chain_salvage - the last byte that the device may write of a bad chain
+ * vpin_chain_salvage - looks for the last byte that the device may write of a bad
+ * chain
  * @table: the ring's table
  * @head: index of the first descriptor
- * @gpa: out: its GPA, if there is one
+ * @salvage: out: what was found; its address is good as long as the table's address
+ *	space is held
  *
  * For chains that vpin_chain_walk() refuses: it takes long.
- *
- * Return: its kernel address, valid as long as the table's address space is
- * held; NULL if there is none that could be found.
  */
-u8 *vpin_chain_salvage(const struct vpin_desc_table *table, u16 head, u64 *gpa)
+void vpin_chain_salvage(const struct vpin_desc_table *table, u16 head,
+			struct vpin_salvage *salvage)
 {
-	struct vpin_salvage search = { .left = VPIN_SALVAGE_READS };
+	struct vpin_search search = {
+		.left = VPIN_SALVAGE_READS,
+		.found = salvage,
+	};
 
+	*salvage = (struct vpin_salvage) {};
 	if (vpin_desc_table_is_valid(table))
 		vpin_salvage_table(&search, table, head, 0);
-	*gpa = search.gpa;
-	return search.last;
 }

@@ -14,6 +14,9 @@
 /* When one place is wanted once more, in jiffies: see vpin_summon_wait(). */
 #define VPIN_SUMMON_AGAIN	DIV_ROUND_UP(HZ, 100)
 
+/* Places of one chain that were not to be had; with more, nothing is waited for. */
+#define VPIN_SUMMON_LACKS	4
+
 /**
  * struct vpin_summon - what one queue waits for
  * @item: waits for it
@@ -24,6 +27,8 @@
  * @begun: it is being waited for
  * @wanted: the queue has asked for it, and not had all of its chain since
  * @failed: the last that was waited for was not to be had
+ * @lacks: where those begin that were not to be had, of a chain
+ * @nr_lacks: how many
  * @again: it was the last before, too
  * @first: where the last began
  * @end: and ended
@@ -38,6 +43,8 @@ struct vpin_summon {
 	bool wanted;
 	bool failed;
 	bool again;
+	u8 nr_lacks;
+	unsigned long lacks[VPIN_SUMMON_LACKS];
 	unsigned long first;
 	unsigned long end;
 	struct vpin_place place;
@@ -130,6 +137,19 @@ static struct vpin_summon *vpin_summon_for(struct vpin_summon **at,
 	return summon;
 }
 
+/* Whether a place is known not to be had, for the chain that wants it. */
+static bool vpin_summon_lacks(const struct vpin_summon *summon,
+			      unsigned long uaddr)
+{
+	unsigned int i;
+
+	for (i = 0; i < summon->nr_lacks; i++) {
+		if (summon->lacks[i] == uaddr)
+			return true;
+	}
+	return summon->nr_lacks == VPIN_SUMMON_LACKS;
+}
+
 /**
  * vpin_summon_begin - has what is absent of guest memory brought
  * @at: the queue's summon; out: it may be another one
@@ -139,7 +159,7 @@ static struct vpin_summon *vpin_summon_for(struct vpin_summon **at,
  * @perm: VPIN_PERM_* that the access needs
  *
  * Return: whether the queue runs again when they were brought; else nothing is
- * absent, it is not mapped, or it was just waited for and was not to be had.
+ * absent, it is not mapped, or it was waited for and was not to be had.
  */
 bool vpin_summon_begin(struct vpin_summon **at, const struct vpin_snap *snap,
 		       u64 gpa, u64 len, u32 perm)
@@ -154,8 +174,11 @@ bool vpin_summon_begin(struct vpin_summon **at, const struct vpin_snap *snap,
 	spin_lock(&summon->lock);
 	busy = summon->busy;
 	again = summon->wanted && place.uaddr == summon->first;
-	failed = !busy && again && summon->failed;
-	summon->wanted = !failed;
+	if (!busy && again && summon->failed && !vpin_summon_lacks(summon, place.uaddr))
+		summon->lacks[summon->nr_lacks++] = place.uaddr;
+	failed = vpin_summon_lacks(summon, place.uaddr);
+	if (!failed)
+		summon->wanted = true;
 	if (!failed && !summon->begun) {
 		summon->again = again && !busy;
 		summon->first = place.uaddr;
@@ -172,10 +195,11 @@ bool vpin_summon_begin(struct vpin_summon **at, const struct vpin_snap *snap,
 	return !failed;
 }
 
-/* All of a chain is there: what is wanted next is wanted for the first time. */
+/* No more is brought of a chain: what is wanted next is wanted for the first time. */
 void vpin_summon_done(struct vpin_summon *summon)
 {
 	spin_lock(&summon->lock);
 	summon->wanted = false;
+	summon->nr_lacks = 0;
 	spin_unlock(&summon->lock);
 }

@@ -59,23 +59,22 @@ static __always_inline void vpin_vq_push(struct vpin_vq *vq, u16 head, u32 len)
 static noinline void vpin_vq_refuse(struct vpin_vq *vq, u16 head)
 {
 	const struct vpin_dev_type *type = vq->dev->type;
-	u8 *last;
-	u64 gpa;
+	struct vpin_salvage salvage;
 
 	if (!type->vq_refuse) {
 		vpin_vq_push(vq, head, 0);
 		return;
 	}
 	vq->hint.hurry = true;
-	last = vpin_chain_salvage(&vq->table, head, &gpa);
+	vpin_chain_salvage(&vq->table, head, &salvage);
 	vq->hint.hurry = false;
-	if (!last) {
+	if (!salvage.last) {
 		vpin_vq_give_up(vq, "a malformed chain has no byte for an answer");
 		return;
 	}
-	type->vq_refuse(vq, last);
+	type->vq_refuse(vq, salvage.last);
 	if (unlikely(vq->dirty))
-		vpin_vq_dirty_mark(vq, gpa, 1);
+		vpin_vq_dirty_mark(vq, salvage.gpa, 1);
 	vpin_vq_push(vq, head, 1);
 }
 
@@ -97,11 +96,35 @@ static noinline bool vpin_vq_must_wait(struct vpin_vq *vq)
 }
 
 /*
+ * Has what is missing of the chain at hand brought where that may block: an owner's
+ * file system may never answer.  Return: whether the chain waits for it; else it is
+ * not to be had.
+ */
+static bool vpin_vq_summon(struct vpin_vq *vq,
+			   const struct vpin_desc_buf *missing)
+{
+	return missing->len &&
+	       vpin_summon_begin(&vq->chain_summon, vq->view->snap, missing->gpa,
+				 missing->len,
+				 missing->writable ? VPIN_PERM_WRITE :
+						     VPIN_PERM_READ);
+}
+
+/* Whether a chain that cannot be walked waits for where it is to be told that. */
+static bool vpin_vq_salvage_waits(struct vpin_vq *vq, u16 head)
+{
+	struct vpin_salvage salvage;
+
+	vpin_chain_salvage(&vq->table, head, &salvage);
+	return vpin_vq_summon(vq, &salvage.missing_desc) ||
+	       vpin_vq_summon(vq, &salvage.missing_byte);
+}
+
+/*
  * Walks a chain of which something may be absent, and pins all of it before it is
- * started.  What would have to be waited for is brought where that may block, and
- * the chain left until then: an owner's file system may never answer.  What cannot
- * be had is refused.  But the memory of an owner who is being killed cannot be
- * pinned any more: that is not wrong, and the next owner will have it.
+ * started.  What cannot be had at once is waited for beside the queue, and the chain
+ * left until then; so it is where the turn would last too long.  What cannot be had
+ * at all is refused.
  *
  * Return: the walk's, or -EAGAIN if the chain has to be left.
  */
@@ -110,30 +133,39 @@ static noinline int vpin_vq_walk_absent(struct vpin_vq *vq, u16 head,
 {
 	const struct vpin_snap *snap = vq->view->snap;
 	struct vpin_desc_buf missing;
-	bool again = false, all;
-	int ret;
+	bool again = false;
+	int ret, reach;
 
 	vq->hint.hurry = true;
+	vq->hint.fills = 0;
 	do {
 		vq->chain.indirect.size = 0;
 		ret = vpin_chain_walk(&vq->chain, &vq->table, &vq->hint, head,
 				      indirect);
-		all = vpin_chain_reach(&vq->chain, snap, &vq->hint, &missing);
+		reach = vpin_chain_reach_table(&vq->chain, snap, &vq->hint,
+					       &missing);
 		/* A table may have come since the walk missed it. */
-		again = !again && all && ret == -EFAULT;
+		again = !again && !reach && ret == -EFAULT;
 	} while (again);
-	if (all) {
-		/* What went since then is waited for. */
-		vq->hint.hurry = false;
-		vpin_summon_done(vq->chain_summon);
-		return ret;
-	}
-	vq->behind = vpin_mem_is_going(&vq->dev->mem) ||
-		     vpin_summon_begin(&vq->chain_summon, snap, missing.gpa,
-				       missing.len,
-				       missing.writable ? VPIN_PERM_WRITE :
-							  VPIN_PERM_READ);
-	return vq->behind ? -EAGAIN : ret;
+	if (!ret)
+		reach = vpin_chain_reach(&vq->chain, snap, &vq->hint, &missing);
+
+	/*
+	 * The memory of an owner who is being killed cannot be pinned any more: that
+	 * is not wrong, and the next owner will have it.
+	 */
+	if (reach == -EAGAIN)
+		vpin_vq_rerun(vq);
+	vq->behind = reach == -EAGAIN ||
+		     ((reach || ret) && vpin_mem_is_going(&vq->dev->mem)) ||
+		     (reach && vpin_vq_summon(vq, &missing)) ||
+		     (ret && vpin_vq_salvage_waits(vq, head));
+	if (vq->behind)
+		return -EAGAIN;
+	/* What went since then is waited for. */
+	vq->hint.hurry = reach;
+	vpin_summon_done(vq->chain_summon);
+	return ret;
 }
 
 /**

@@ -221,6 +221,8 @@ void *vpin_snap_translate(const struct vpin_snap *snap, struct vpin_hint *hint,
 	offset = gpa - range->first;
 	while (!(hit.addr = vpin_pin_around(range->pin, range->offset + offset,
 					    *len, &before, &hit.size))) {
+		if (hint)
+			hint->fills++;
 		if (vpin_pin_fill(range->pin, range->offset + offset, *len,
 				  !hint || hint->hurry))
 			continue;
