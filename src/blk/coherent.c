@@ -39,6 +39,8 @@ int vpin_blk_cohere(struct vpin_blk *blk, u64 pos, u64 len, bool write)
 
 	if (!len || !READ_ONCE(blk->mapping->nrpages))
 		return 0;
+	/* What could not be written back before, or elsewhere, is not this request's. */
+	filemap_check_errors(blk->mapping);
 	do {
 		ret = filemap_write_and_wait_range(blk->mapping, pos,
 						   pos + len - 1);
@@ -57,8 +59,10 @@ void vpin_blk_uncache(struct vpin_blk *blk, u64 pos, u64 len)
 static int vpin_blk_do_cohere_all(struct file *file, u64 *result)
 {
 	struct address_space *mapping = file->f_mapping;
-	int ret = filemap_write_and_wait(mapping);
+	int ret;
 
+	filemap_check_errors(mapping);
+	ret = filemap_write_and_wait(mapping);
 	if (!ret)
 		invalidate_mapping_pages(mapping, 0, -1);
 	return ret;

@@ -93,7 +93,9 @@ void vpin_blk_config_init(struct vpin_dev *dev, struct vpin_blk *blk)
 	if (!blk->discard)
 		return;
 	dev->offered |= BIT_ULL(VIRTIO_BLK_F_DISCARD);
-	config->max_discard_sectors = vpin_le32(U32_MAX >> SECTOR_SHIFT);
+	/* Whole blocks: else the device would refuse what it says. */
+	config->max_discard_sectors =
+		vpin_le32(rounddown(U32_MAX, blk->block_size) >> SECTOR_SHIFT);
 	config->max_discard_seg = vpin_le32(VPIN_BLK_RANGES_MAX);
 	config->discard_sector_alignment =
 		vpin_le32(vpin_blk_config_discard_align(blk));

@@ -117,13 +117,28 @@ bool vpin_blk_file_has_lost(const struct vpin_blk_req *req,
 	return filemap_check_wb_err(req->disk->written, part->since);
 }
 
+/* What was lost is told once: direct I/O has nobody else note that it was. */
+static void vpin_blk_file_tell(struct vpin_blocking_item *item)
+{
+	struct vpin_blk_part *part =
+		container_of(item, struct vpin_blk_part, item);
+	struct vpin_blk_req *req = vpin_blk_part_req(part);
+
+	/* Whether or not another one has told of it, too. */
+	(void)!file_check_and_advance_wb_err(req->disk->file);
+	vpin_blk_part_end(req, part, VIRTIO_BLK_S_IOERR);
+}
+
 /* It ended for good, with what the file said last. */
 static void vpin_blk_file_end(struct vpin_blk_req *req,
 			      struct vpin_blk_part *part)
 {
-	bool good = part->done == part->len &&
-		    !(req->stable && vpin_blk_file_has_lost(req, part));
+	bool good = part->done == part->len;
 
+	if (good && req->stable && vpin_blk_file_has_lost(req, part)) {
+		vpin_blk_part_block(req, part, vpin_blk_file_tell);
+		return;
+	}
 	vpin_blk_part_end(req, part, good ? VIRTIO_BLK_S_OK : VIRTIO_BLK_S_IOERR);
 }
 

@@ -95,7 +95,8 @@ static int vpin_blk_file_zero(const struct vpin_blk *blk,
 	    !vpin_blk_file_allocate(blk->file, FALLOC_FL_PUNCH_HOLE, range))
 		return 0;
 	ret = vpin_blk_file_allocate(blk->file, FALLOC_FL_ZERO_RANGE, range);
-	if (vpin_blk_file_lacks(blk, ret))
+	/* A device that somebody else has claimed keeps what is dirty of it. */
+	if (vpin_blk_file_lacks(blk, ret) || (blk->bdev && ret == -EBUSY))
 		ret = vpin_blk_file_write_zeroes_out(blk, range);
 	return ret;
 }
@@ -121,6 +122,9 @@ static int vpin_blk_file_all_ranges(const struct vpin_blk_req *req)
 	unsigned int i;
 	int ret;
 
+	/* Its fallocate() throws away what is dirty before it finds that out. */
+	if (blk->bdev && bdev_read_only(blk->bdev))
+		return -EROFS;
 	for (i = 0; i < req->nr_ranges; i++) {
 		const struct vpin_blk_range *range = &req->ranges[i];
 

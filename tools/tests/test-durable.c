@@ -5,7 +5,9 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "backend.h"
@@ -430,6 +432,99 @@ TEST_F(durable, S04_each_flush_tells_of_what_was_lost)
 	EXPECT_FALSE(is_there(self, 0, GUEST_PAGE, 2));
 	for (i = 0; i < 2; i++)
 		EXPECT_EQ(VIRTIO_BLK_S_IOERR, *flushes[i].status) TH_LOG("flush %u", i);
+}
+
+/* What the host lost elsewhere in the file is told once, as fsync() has it. */
+TEST_F(durable, S04_what_the_host_lost_is_told_once)
+{
+	static uint8_t page[GUEST_PAGE];
+	unsigned int turn;
+	int host;
+
+	if (!variant->written)
+		SKIP(return, "no file that is written directly");
+	RUN(VPIN_ATTACH_WRITETHROUGH, 0);
+	host = open(self->path, O_RDWR | O_CLOEXEC);
+	ASSERT_LE(0, host);
+	ASSERT_EQ(0, forget_fail("writes", forget_file_sector() + 4096, GUEST_PAGE / SECTOR));
+	ASSERT_EQ(GUEST_PAGE, pwrite(host, page, GUEST_PAGE, 4096 * SECTOR));
+	EXPECT_EQ(-1, fsync(host));
+	ASSERT_EQ(0, forget_fail("none", 0, 1));
+	EXPECT_EQ(0, fsync(host));
+	close(host);
+	put(self, 0, GUEST_PAGE, 0, 1);
+	for (turn = 0; turn < 4; turn++)
+		EXPECT_EQ(0, put(self, 0, GUEST_PAGE, 0, 2 + turn)) TH_LOG("turn %u", turn);
+	EXPECT_TRUE(is_there(self, 0, GUEST_PAGE, 5));
+}
+
+/* Zeroes that are refused leave what was acknowledged, before a flush or after it. */
+TEST_F(durable, S12_zeroes_for_a_device_that_was_made_read_only)
+{
+	int yes = 1, no = 0;
+	uint32_t unmap;
+
+	if (variant->file || !is_cached(variant))
+		SKIP(return, "not the page cache of a device");
+	RUN(0, 0);
+	for (unmap = 0; unmap < 2; unmap++) {
+		ASSERT_EQ(0, put(self, 0, 65536, 0, 1));
+		ASSERT_EQ(0, DO(FLUSH, 0, NULL, 0));
+		ASSERT_EQ(0, put(self, 0, 65536, 0, 2));
+		ASSERT_EQ(0, ioctl(self->backend, BLKROSET, &yes));
+		EXPECT_EQ(VIRTIO_BLK_S_IOERR, zero(self, 0, 64, unmap));
+		ASSERT_EQ(0, ioctl(self->backend, BLKROSET, &no));
+		ASSERT_EQ(0, DO(FLUSH, 0, NULL, 0));
+		EXPECT_TRUE(is_there(self, 0, 65536, 2)) TH_LOG("unmap %u", unmap);
+	}
+}
+
+/* Who else has claimed it takes nothing from the guest. */
+TEST_F(durable, S14_zeroes_beside_another_who_has_it)
+{
+	uint32_t unmap;
+	int other;
+
+	if (variant->file)
+		SKIP(return, "not a device");
+	other = open(self->path, O_RDONLY | O_EXCL | O_CLOEXEC);
+	ASSERT_LE(0, other);
+	RUN(0, 0);
+	for (unmap = 0; unmap < 2; unmap++) {
+		ASSERT_EQ(0, put(self, 0, 65536, 0, 1));
+		EXPECT_EQ(0, zero(self, 0, 128, unmap)) TH_LOG("unmap %u", unmap);
+		ASSERT_EQ(0, DO(FLUSH, 0, NULL, 0));
+		EXPECT_TRUE(are_zeroes(self, 0, 65536)) TH_LOG("unmap %u", unmap);
+	}
+	close(other);
+}
+
+/* What the host could not write back, elsewhere and before, is no error of the guest's. */
+TEST_F(durable, S02_beside_what_the_host_has_lost)
+{
+	static uint8_t page[GUEST_PAGE];
+	uint32_t type;
+	int host;
+
+	if (variant->file || is_cached(variant))
+		SKIP(return, "not a device that is written directly");
+	RUN(0, 0);
+	ASSERT_EQ(0, put(self, 2048, GUEST_PAGE, 0, 1));
+	host = open(self->path, O_RDWR | O_CLOEXEC);
+	ASSERT_LE(0, host);
+	for (type = VIRTIO_BLK_T_IN; type <= VIRTIO_BLK_T_OUT; type++) {
+		ASSERT_EQ(0, forget_fail("writes", 0, GUEST_PAGE / SECTOR));
+		page[0] = type + 1;
+		ASSERT_EQ(GUEST_PAGE, pwrite(host, page, GUEST_PAGE, 0));
+		sync_file_range(host, 0, GUEST_PAGE, SYNC_FILE_RANGE_WRITE);
+		usleep(200000);
+		ASSERT_EQ(0, forget_fail("none", 0, 1));
+		/* A page of the host's where the guest is. */
+		ASSERT_EQ(GUEST_PAGE, pread(host, page, GUEST_PAGE, 2048 * SECTOR));
+		EXPECT_EQ(0, blk_do(self->vq, &self->request, type, 2048, self->data, GUEST_PAGE,
+				    NULL)) TH_LOG("type %u", type);
+	}
+	close(host);
 }
 
 /* One of many cannot be written: its own answer says so, whoever asks first. */

@@ -130,6 +130,16 @@ TEST_F(file, S07_no_whole_blocks)
 	EXPECT_EQ(5, dev_capacity(&self->rig.dev));
 }
 
+/* The largest discard that it tells of is one that it takes. */
+TEST_F(file, S11_discards_are_whole_blocks)
+{
+	const struct dev_options big = { .attach_flags = variant->flags, .logical = 4096 };
+
+	ASSERT_EQ(0, rig_run(&self->rig, self->file, &big));
+	EXPECT_LT(0, rig_config(&self->rig).max_discard_sectors);
+	EXPECT_EQ(0, rig_config(&self->rig).max_discard_sectors % 8);
+}
+
 /* What is gone is an error, and does not come back by itself. */
 TEST_F(file, S07_cut_short)
 {
