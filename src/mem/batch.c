@@ -215,6 +215,9 @@ int vpin_batch_map(struct vpin_mem *mem, struct vpin_range *range, u64 uaddr)
 	ret = vpin_mem_pin(mem, &new->range, uaddr, perm);
 	if (ret)
 		vpin_batch_credit_return(mem, credit);
+	/* He comes again: until then it has not failed. */
+	if (ret == -EINTR)
+		vpin_batch_remove(mem, range->first, range->last, true);
 	return ret;
 }
 

@@ -169,6 +169,11 @@ static int vpin_mem_map_now(struct vpin_mem *mem, struct vpin_range *range,
 		return PTR_ERR(next);
 
 	ret = vpin_mem_pin(mem, range, uaddr, perm);
+	/* He comes again: until then nothing has changed. */
+	if (ret == -EINTR) {
+		vpin_snap_put(next);
+		return ret;
+	}
 	if (!ret)
 		vpin_snap_fill(next, range);
 	vpin_pin_put(range->pin);
@@ -236,7 +241,7 @@ int vpin_mem_map(struct vpin_mem *mem, u64 gpa, u64 size, u64 uaddr, u32 perm)
 	if (vpin_mem_owned(mem)) {
 		ret = mem->batch ? vpin_batch_map(mem, &range, uaddr) :
 				   vpin_mem_map_now(mem, &range, uaddr);
-		if (ret != -EEXIST)
+		if (ret != -EEXIST && ret != -EINTR)
 			vpin_mem_note(mem, range.first, range.last,
 				      !vpin_mem_has(mem, range.first));
 	}
