@@ -30,7 +30,8 @@ struct vpin_blocking;
 
 /*
  * How a call of an owner's waits: SIGKILL ends that, and he freezes with the
- * machine, whatever lock he holds: who else wants it is of his kind.
+ * machine, whatever lock he holds.  Who else wants the lock does not freeze before he
+ * has it: so what is waited for is done without the owner's threads, if it can be.
  */
 #define VPIN_DEV_WAITS	(TASK_KILLABLE | TASK_FREEZABLE_UNSAFE)
 
@@ -209,7 +210,7 @@ struct vpin_dev {
 	bool ending;
 	struct list_head ending_node;
 	bool left;
-	struct work_struct end_work;
+	struct delayed_work end_work;
 };
 
 #define vpin_dev_notice(dev, fmt, ...) \

@@ -131,6 +131,7 @@ struct vpin_untold {
  * @used_at: where that is in the host's memory, as long as the queue has it there, or
  *	something in flight; else 0
  * @busyloop_us: longest time of busy polling, in microseconds; 0 for none
+ * @set_up: all is ready to serve it, which comes next
  * @running: between start and stop
  * @kick: how the driver's kicks arrive
  * @worker: serves the queue; its device's, and the same once it was started
@@ -192,6 +193,7 @@ struct vpin_vq {
 	u16 nr_untold;
 	bool addr_set;
 	bool enabled;
+	bool set_up;
 	bool running;
 	u64 desc_addr;
 	u64 avail_addr;
@@ -254,6 +256,9 @@ struct vpin_vq {
 
 DECLARE_STATIC_KEY_FALSE(vpin_timed);
 
+/* How long who waits for a queue leaves it to its worker alone, in jiffies. */
+#define VPIN_VQ_HELP	DIV_ROUND_UP(HZ, 20)
+
 /* For an ABI, with the device locked. */
 void vpin_vq_init(struct vpin_vq *vq, struct vpin_dev *dev, u16 index);
 void vpin_vq_fini(struct vpin_vq *vq);
@@ -267,12 +272,15 @@ void vpin_vq_set_call(struct vpin_vq *vq, struct eventfd_ctx *ctx);
 void vpin_vq_set_err(struct vpin_vq *vq, struct eventfd_ctx *ctx);
 
 /* For the device. */
-int vpin_vq_start(struct vpin_vq *vq);
+int vpin_vq_set_up(struct vpin_vq *vq);
+void vpin_vq_serve(struct vpin_vq *vq);
+void vpin_vq_unset(struct vpin_vq *vq);
 int vpin_vq_stop(struct vpin_vq *vqs, unsigned int nr);
 int vpin_vq_pause(struct vpin_vq *vqs, unsigned int nr);
 void vpin_vq_drain(struct vpin_vq *vq);
 void vpin_vq_undrain(struct vpin_vq *vq);
 bool vpin_vq_is_drained(const struct vpin_vq *vq);
+void vpin_vq_help(struct vpin_vq *vq);
 void vpin_vq_end(struct vpin_vq *vq);
 void vpin_vq_forget(struct vpin_vq *vq);
 int vpin_vq_prepare(struct vpin_vq *vq, struct vpin_snap *snap);

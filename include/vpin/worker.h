@@ -95,5 +95,7 @@ void vpin_worker_queue_rcu(struct vpin_worker *worker, struct vpin_work *work);
 void vpin_worker_queue(struct vpin_worker *worker, struct vpin_work *work);
 void vpin_worker_call(struct vpin_worker *worker, void (*fn)(void *arg),
 		      void *arg);
+void vpin_worker_try(struct vpin_worker *worker, void (*fn)(void *arg),
+		     void *arg);
 
 #endif /* _VPIN_WORKER_H */

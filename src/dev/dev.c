@@ -253,21 +253,25 @@ u8 vpin_dev_get_status(struct vpin_dev *dev)
 static int vpin_dev_start(struct vpin_dev *dev)
 {
 	unsigned int i;
-	int ret;
+	int ret = 0;
 
 	if (!dev->may_have_holes && vpin_mem_has_holes(&dev->mem)) {
 		vpin_dev_notice(dev, "will not start: part of the guest's memory could not be pinned; VPIN_ATTACH_HOLES does without\n");
 		return -EFAULT;
 	}
 
+	/* What is not followed now will be, and the queues wait for it. */
+	vpin_mem_follow(&dev->mem, false);
+	/* All of them or none: what runs could not be taken back at once. */
+	for (i = 0; i < dev->nr_vqs && !ret; i++)
+		ret = vpin_vq_set_up(&dev->vqs[i]);
 	for (i = 0; i < dev->nr_vqs; i++) {
-		ret = vpin_vq_start(&dev->vqs[i]);
-		if (ret) {
-			vpin_vq_stop(dev->vqs, dev->nr_vqs);
-			return ret;
-		}
+		if (ret)
+			vpin_vq_unset(&dev->vqs[i]);
+		else
+			vpin_vq_serve(&dev->vqs[i]);
 	}
-	return 0;
+	return ret;
 }
 
 /**
@@ -277,7 +281,7 @@ static int vpin_dev_start(struct vpin_dev *dev)
  *	in one step or in several, as vhost-vdpa does it.
  *
  * Return: 0; -EINVAL if a bit is cleared without a reset; -EINTR if killed in a
- * reset; with DRIVER_OK, -EFAULT if a map failed, and vpin_vq_start()'s: the
+ * reset; with DRIVER_OK, -EFAULT if a map failed, and vpin_vq_set_up()'s: the
  * status is unchanged then.
  */
 int vpin_dev_set_status(struct vpin_dev *dev, u8 status)

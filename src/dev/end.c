@@ -28,6 +28,9 @@ MODULE_PARM_DESC(drain_ms,
 /* The least that a close waits, in jiffies: for what ended to be told. */
 #define VPIN_DRAIN_MIN	(HZ / 20)
 
+/* How often a device that was left is looked at, in jiffies. */
+#define VPIN_LEFT_HELP	HZ
+
 /* Nothing on it waits for a backend, so that all devices can share it. */
 static struct workqueue_struct *vpin_ends;
 
@@ -71,15 +74,20 @@ static void vpin_dev_has_ended(struct vpin_dev *dev)
 	wake_up_all(&vpin_ended);
 }
 
-static bool vpin_dev_is_drained(const struct vpin_dev *dev)
+/* Does what its workers have left undone.  Return: whether nothing is in flight. */
+static bool vpin_dev_help(struct vpin_dev *dev)
 {
+	bool drained = true;
 	unsigned int i;
 
 	for (i = 0; i < dev->nr_vqs; i++) {
-		if (!vpin_vq_is_drained(&dev->vqs[i]))
-			return false;
+		struct vpin_vq *vq = &dev->vqs[i];
+
+		if (!vpin_vq_is_drained(vq))
+			vpin_vq_help(vq);
+		drained &= vpin_vq_is_drained(vq);
 	}
-	return true;
+	return drained;
 }
 
 /* Return: 0 if no device that ends has that ring, -EBUSY if it was left, or -EAGAIN. */
@@ -128,16 +136,20 @@ int vpin_dev_wait_ended(u64 used, bool wait)
 /* The last request may have come back. */
 static void vpin_dev_end_work(struct work_struct *work)
 {
-	struct vpin_dev *dev = container_of(work, struct vpin_dev, end_work);
+	struct vpin_dev *dev = container_of(to_delayed_work(work),
+					    struct vpin_dev, end_work);
 
-	if (!vpin_dev_is_drained(dev))
+	/* Its owner, whose threads serve it, may be stopped or frozen. */
+	if (!vpin_dev_help(dev)) {
+		queue_delayed_work(vpin_ends, &dev->end_work, VPIN_LEFT_HELP);
 		return;
+	}
 	/* Whose turn still saw it as left is over, who left it is through, */
 	WRITE_ONCE(dev->left, false);
 	vpin_dev_settle(dev);
 	vpin_dev_has_ended(dev);
 	/* and what they queued is undone. */
-	cancel_work(&dev->end_work);
+	cancel_delayed_work(&dev->end_work);
 
 	pr_notice("vhost_pin: device %d: its backend has answered; all is given back\n",
 		  dev->id);
@@ -149,11 +161,11 @@ static void vpin_dev_end_work(struct work_struct *work)
 /* A queue is drained.  Context: its worker. */
 void vpin_dev_idle(struct vpin_dev *dev)
 {
-	/* It has nothing in flight before we look.  Pairs with queue_work(). */
+	/* It has nothing in flight before we look.  Pairs with mod_delayed_work(). */
 	smp_mb();
 	/* Pairs with the release in vpin_dev_leave(). */
 	if (unlikely(smp_load_acquire(&dev->left)))
-		queue_work(vpin_ends, &dev->end_work);
+		mod_delayed_work(vpin_ends, &dev->end_work, 0);
 }
 
 static void vpin_dev_leave(struct vpin_dev *dev)
@@ -161,13 +173,13 @@ static void vpin_dev_leave(struct vpin_dev *dev)
 	pr_notice("vhost_pin: device %d: closed, but its backend does not answer: its memory stays pinned until it does\n",
 		  dev->id);
 	__module_get(THIS_MODULE);
-	INIT_WORK(&dev->end_work, vpin_dev_end_work);
+	INIT_DELAYED_WORK(&dev->end_work, vpin_dev_end_work);
 	/* From when it is seen as left somebody else may free it, but for the lock. */
 	spin_lock(&vpin_ending_lock);
 	/* Who sees it as left sees the work: pairs with vpin_dev_idle(). */
 	smp_store_release(&dev->left, true);
 	/* What came back before that was not seen. */
-	queue_work(vpin_ends, &dev->end_work);
+	queue_delayed_work(vpin_ends, &dev->end_work, 0);
 	spin_unlock(&vpin_ending_lock);
 	wake_up_all(&vpin_ended);
 }
@@ -200,11 +212,17 @@ static bool vpin_dev_drain(struct vpin_dev *dev, unsigned long end)
 
 	for (i = 0; i < dev->nr_vqs; i++) {
 		struct vpin_vq *vq = &dev->vqs[i];
-		long left = end - jiffies;
 
-		if (!wait_event_timeout(vq->idle, vpin_vq_is_drained(vq),
-					max(left, 1L)))
-			return false;
+		while (!vpin_vq_is_drained(vq)) {
+			long left = end - jiffies;
+
+			if (wait_event_timeout(vq->idle, vpin_vq_is_drained(vq),
+					       clamp(left, 1L, (long)VPIN_VQ_HELP)))
+				break;
+			vpin_vq_help(vq);
+			if (left <= 0 && !vpin_vq_is_drained(vq))
+				return false;
+		}
 	}
 	return true;
 }

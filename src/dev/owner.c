@@ -55,21 +55,25 @@ static bool vpin_dev_hire(struct vpin_work *work)
 	return false;
 }
 
-/* Has the first worker make worker @i.  Return: 0, -EINTR if killed, or why not. */
+/*
+ * Has the first worker make worker @i, who may be frozen or stopped before he does:
+ * so must who waits for him.  Return: 0, -EINTR for a signal: it is made all the
+ * same, for who comes again; or why not.
+ */
 static int vpin_dev_have_hired(struct vpin_dev *dev, unsigned int i)
 {
 	struct vpin_hire *hire = &dev->hire;
 
 	lockdep_assert_held(&dev->lock);
 	/* One that its asker did not wait for. */
-	if (wait_for_completion_state(&hire->done, VPIN_DEV_WAITS))
+	if (wait_for_completion_interruptible(&hire->done))
 		return -EINTR;
 	if (dev->workers[i])
 		return 0;
 	reinit_completion(&hire->done);
 	hire->index = i;
 	vpin_worker_queue(dev->workers[0], &hire->work);
-	if (wait_for_completion_state(&hire->done, VPIN_DEV_WAITS))
+	if (wait_for_completion_interruptible(&hire->done))
 		return -EINTR;
 	return hire->ret;
 }

@@ -125,10 +125,10 @@ static void vpin_vq_summon_ring(struct vpin_vq *vq, const struct vpin_snap *snap
 			       sizeof(struct vring_desc) * (u64)vq->num,
 			       VPIN_PERM_READ) &&
 	    !vpin_summon_begin(summon, snap, vq->avail_addr,
-			       vpin_ring_avail_size(vq->num), VPIN_PERM_READ))
-		vpin_summon_begin(summon, snap, vq->used_addr,
-				  vpin_ring_used_size(vq->num),
-				  VPIN_PERM_WRITE);
+			       vpin_ring_avail_size(vq->num), VPIN_PERM_READ) &&
+	    !vpin_summon_begin(summon, snap, vq->used_addr,
+			       vpin_ring_used_size(vq->num), VPIN_PERM_WRITE))
+		vpin_summon_done(*summon);
 }
 
 /* The ring in a snapshot; NULL: there is none, and the queue waits; ERR_PTR. */
@@ -155,7 +155,7 @@ static void vpin_vq_begin_running(void *arg)
 }
 
 /* From @change on, which lets it, its worker serves a queue: kicked or not. */
-static void vpin_vq_serve(struct vpin_vq *vq, void (*change)(void *arg))
+static void vpin_vq_serve_from(struct vpin_vq *vq, void (*change)(void *arg))
 {
 	vpin_worker_call(vq->worker, change, vq);
 	vpin_kick_hook(&vq->kick, vq->worker, &vq->work);
@@ -163,18 +163,18 @@ static void vpin_vq_serve(struct vpin_vq *vq, void (*change)(void *arg))
 }
 
 /**
- * vpin_vq_start - starts serving a queue
+ * vpin_vq_set_up - does all that can fail of a start
  * @vq: the queue; nothing happens unless it is enabled, has addresses, and is
  *	not broken
  *
- * The ring is scanned at once, without waiting for a kick.  If it is not mapped
- * the queue waits until it is.
+ * The owner's mapping has been followed as far as it can be.  Then vpin_vq_serve()
+ * or vpin_vq_unset() comes, and no change of memory before.
  *
  * Return: 0; -EINVAL if the ring has no size, or its areas overlap or wrap; -EBUSY
  * if a device that was closed since its addresses were set has it; -ENOMEM;
  * vpin_dev_worker()'s.
  */
-int vpin_vq_start(struct vpin_vq *vq)
+int vpin_vq_set_up(struct vpin_vq *vq)
 {
 	struct vpin_dev *dev = vq->dev;
 	struct vpin_worker *worker;
@@ -203,8 +203,6 @@ int vpin_vq_start(struct vpin_vq *vq)
 	if (ret)
 		goto err_vq;
 
-	/* What is not followed now will be, and the queue waits for it. */
-	vpin_mem_follow(&dev->mem, false);
 	snap = vpin_mem_snap(&dev->mem);
 	view = vpin_vq_view(vq, snap);
 	vpin_snap_put(snap);
@@ -233,8 +231,7 @@ int vpin_vq_start(struct vpin_vq *vq)
 	vq->behind = false;
 	vq->watch = dev->mem.watch;
 	vq->look = vq->ring.looks;
-
-	vpin_vq_serve(vq, vpin_vq_begin_running);
+	vq->set_up = true;
 	return 0;
 
 err_view:
@@ -244,6 +241,22 @@ err_type:
 err_vq:
 	vpin_vq_free(vq);
 	return ret;
+}
+
+/**
+ * vpin_vq_serve - starts serving a queue
+ * @vq: the queue; nothing happens if it was not set up
+ *
+ * The ring is scanned at once, without waiting for a kick.  If it is not mapped
+ * the queue waits until it is.
+ */
+void vpin_vq_serve(struct vpin_vq *vq)
+{
+	lockdep_assert_held(&vq->dev->lock);
+	if (!vq->set_up)
+		return;
+	vq->set_up = false;
+	vpin_vq_serve_from(vq, vpin_vq_begin_running);
 }
 
 static void vpin_vq_stop_fetching(void *arg)
@@ -276,13 +289,39 @@ void vpin_vq_drain(struct vpin_vq *vq)
 void vpin_vq_undrain(struct vpin_vq *vq)
 {
 	if (vq->running)
-		vpin_vq_serve(vq, vpin_vq_start_fetching);
+		vpin_vq_serve_from(vq, vpin_vq_start_fetching);
 }
 
 /* Whether nothing of a queue that drains, or is stopped, is in flight. */
 bool vpin_vq_is_drained(const struct vpin_vq *vq)
 {
 	return !vq->running || !READ_ONCE(vq->inflight);
+}
+
+static void vpin_vq_do_turn(void *arg)
+{
+	struct vpin_vq *vq = arg;
+
+	if (vpin_vq_work(&vq->work))
+		vpin_worker_queue(vq->worker, &vq->work);
+}
+
+/*
+ * Does a turn of a queue that drains: its worker may be frozen or stopped, with who
+ * waits for it or not.
+ */
+void vpin_vq_help(struct vpin_vq *vq)
+{
+	vpin_worker_try(vq->worker, vpin_vq_do_turn, vq);
+}
+
+/* As wait_event_killable_timeout(); but it freezes, too. */
+static long vpin_vq_wait_for(struct vpin_vq *vq)
+{
+	return ___wait_event(vq->idle,
+			     ___wait_cond_timeout(vpin_vq_is_drained(vq)),
+			     VPIN_DEV_WAITS, 0, VPIN_VQ_HELP,
+			     __ret = schedule_timeout(__ret));
 }
 
 /**
@@ -297,12 +336,18 @@ bool vpin_vq_is_drained(const struct vpin_vq *vq)
 static int vpin_vq_wait(struct vpin_vq *vqs, unsigned int nr)
 {
 	unsigned int i;
-	int ret = 0;
+	long ret;
 
-	for (i = 0; i < nr && !ret; i++)
-		ret = wait_event_state(vqs[i].idle, vpin_vq_is_drained(&vqs[i]),
-				       VPIN_DEV_WAITS);
-	if (!ret)
+	for (i = 0; i < nr; i++) {
+		do {
+			ret = vpin_vq_wait_for(&vqs[i]);
+			if (!ret)
+				vpin_vq_help(&vqs[i]);
+		} while (!ret);
+		if (ret < 0)
+			break;
+	}
+	if (i == nr)
 		return 0;
 	for (i = 0; i < nr; i++)
 		vpin_vq_undrain(&vqs[i]);
@@ -354,6 +399,18 @@ void vpin_vq_end(struct vpin_vq *vq)
 	if (!vq->running)
 		return;
 	vpin_worker_call(vq->worker, vpin_vq_end_running, vq);
+	vq->dev->type->vq_stop(vq);
+	vpin_vq_free(vq);
+}
+
+/* Undoes vpin_vq_set_up(): nobody has served the queue yet. */
+void vpin_vq_unset(struct vpin_vq *vq)
+{
+	lockdep_assert_held(&vq->dev->lock);
+	if (!vq->set_up)
+		return;
+	vq->set_up = false;
+	vpin_vq_end_running(vq);
 	vq->dev->type->vq_stop(vq);
 	vpin_vq_free(vq);
 }
@@ -467,13 +524,13 @@ void vpin_vq_see(struct vpin_vq *vq)
  * @vq: the queue, also one that was never set up
  * @enable: on or off; a running queue that is turned off is drained and stopped
  *
- * Return: 0, vpin_vq_start()'s or vpin_vq_stop()'s: nothing has changed then.
+ * Return: 0, vpin_vq_set_up()'s or vpin_vq_stop()'s: nothing has changed then.
  */
 int vpin_vq_enable(struct vpin_vq *vq, bool enable)
 {
 	struct vpin_dev *dev = vq->dev;
 	bool enabled = vq->enabled;
-	int ret = 0;
+	int ret;
 
 	lockdep_assert_held(&dev->lock);
 	if (!enable) {
@@ -483,9 +540,13 @@ int vpin_vq_enable(struct vpin_vq *vq, bool enable)
 		return ret;
 	}
 	WRITE_ONCE(vq->enabled, true);
-	if (vpin_dev_is_running(dev))
-		ret = vpin_vq_start(vq);
+	if (!vpin_dev_is_running(dev))
+		return 0;
+	vpin_mem_follow(&dev->mem, false);
+	ret = vpin_vq_set_up(vq);
 	if (ret)
 		WRITE_ONCE(vq->enabled, enabled);
+	else
+		vpin_vq_serve(vq);
 	return ret;
 }

@@ -240,6 +240,24 @@ void vpin_worker_call(struct vpin_worker *worker, void (*fn)(void *arg),
 }
 
 /**
+ * vpin_worker_try - runs a function between two turns of a worker, if none is under
+ * way
+ * @worker: the worker
+ * @fn: as of vpin_worker_call()
+ * @arg: its argument
+ *
+ * Context: may sleep; not from an item.
+ */
+void vpin_worker_try(struct vpin_worker *worker, void (*fn)(void *arg),
+		     void *arg)
+{
+	if (!mutex_trylock(&worker->lock))
+		return;
+	fn(arg);
+	mutex_unlock(&worker->lock);
+}
+
+/**
  * vpin_worker_create - starts a worker
  * @name: the thread's name
  * @nice: a nice value of its own, -20 to 19; NULL for the caller's

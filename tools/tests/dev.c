@@ -44,6 +44,11 @@ static int init_queues(struct dev *dev)
 
 int dev_open(struct dev *dev, int backend_fd, const struct dev_options *options)
 {
+	return dev_open_as(dev, vpin_open(), backend_fd, options);
+}
+
+int dev_open_as(struct dev *dev, int fd, int backend_fd, const struct dev_options *options)
+{
 	int ret;
 
 	memset(dev, 0, sizeof(*dev));
@@ -56,7 +61,7 @@ int dev_open(struct dev *dev, int backend_fd, const struct dev_options *options)
 	if (!dev->options.memory)
 		dev->options.memory = 8 << 20;
 
-	dev->fd = vpin_open();
+	dev->fd = fd;
 	if (dev->fd < 0)
 		return dev->fd;
 	ret = guest_init(&dev->guest, dev->options.memory, dev->options.iova);

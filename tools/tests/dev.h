@@ -41,6 +41,8 @@ struct dev {
  * it.  @options may be NULL.  0 or -errno; then nothing is left open.
  */
 int dev_open(struct dev *dev, int backend_fd, const struct dev_options *options);
+/* The same with a device that is open already: it is closed if that fails. */
+int dev_open_as(struct dev *dev, int fd, int backend_fd, const struct dev_options *options);
 
 /* From status 0 to DRIVER_OK with every queue enabled.  0 or -errno. */
 int dev_start(struct dev *dev);

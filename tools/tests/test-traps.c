@@ -43,6 +43,28 @@ TEST_F(vmm, T07_ring_scanned_at_driver_ok)
 	EXPECT_DONE();
 }
 
+/* All queues start or none: what was taken could not be taken back. */
+TEST_F(vmm, T07_a_start_that_fails_serves_nothing)
+{
+	unsigned int i;
+
+	ASSERT_EQ(0, vdpa_set_status(self->dev.fd, STATUS_FOUND));
+	ASSERT_EQ(0, vdpa_set_features(self->dev.fd, self->dev.features));
+	ASSERT_EQ(0, vdpa_set_status(self->dev.fd, STATUS_FEATURES));
+	for (i = 0; i < QUEUES; i++)
+		ASSERT_EQ(0, vq_setup(&self->dev.vqs[i], self->dev.fd));
+	/* The areas of the last one are in one place. */
+	ASSERT_EQ(0, vdpa_set_vring_addr(self->dev.fd, QUEUES - 1, 0x1000, 0x1000, 0x1000));
+	PUBLISH_QUIETLY();
+	EXPECT_EQ(-EINVAL, vdpa_set_status(self->dev.fd, STATUS_RUNNING));
+	EXPECT_NOT_DONE();
+	EXPECT_EQ(STATUS_FEATURES, vdpa_get_status(self->dev.fd));
+	ASSERT_EQ(0, vq_setup(&self->dev.vqs[QUEUES - 1], self->dev.fd));
+	ASSERT_EQ(0, vdpa_set_status(self->dev.fd, STATUS_RUNNING));
+	EXPECT_DONE();
+	EXPECT_IO_WORKS();
+}
+
 TEST_F(vmm, T07_ring_scanned_at_resume)
 {
 	ASSERT_EQ(0, dev_start(&self->dev));

@@ -11,14 +11,17 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "backend.h"
 #include "blk.h"
 #include "dev.h"
+#include "disk.h"
 #include "group.h"
 #include "harness.h"
 #include "host.h"
+#include "load.h"
 
 #define QUEUES	3
 #define OURS	"vpin-test-worker"
@@ -282,10 +285,40 @@ static void busy_vmm(int backend)
 	_exit(2);
 }
 
-/* Within a second, like any process; and it goes on where it was. */
-TEST_F(worker, T04_freezes_with_its_owner)
+/* One that begins again and again: its calls wait for threads of its own. */
+static void starting_vmm(int backend)
 {
-	unsigned int turn, i;
+	const struct dev_options options = { .queues = 8, .queue_size = 16, .memory = 1 << 20 };
+	struct dev dev;
+
+	while (!dev_open(&dev, backend, &options) && !dev_start(&dev))
+		dev_close(&dev);
+	_exit(1);
+}
+
+/* And one that resets its device while that has requests under way. */
+static void resetting_vmm(int backend)
+{
+	const struct dev_options options = { .queues = 2 };
+	static struct load load;
+	struct dev dev;
+
+	if (dev_open(&dev, backend, &options) || dev_start(&dev))
+		_exit(1);
+	load_init(&load, &dev, 32, 4096, 0);
+	while (!load_start(&load, VIRTIO_BLK_T_IN, 1) && !dev_stop(&dev) && !dev_start(&dev))
+		;
+	_exit(2);
+}
+
+/*
+ * Within a second, like any process, or two for who is closing a device and waits a
+ * second for its threads; and it goes on where it was.
+ */
+static void freezes(struct __test_metadata *_metadata, FIXTURE_DATA(worker) *self,
+		    void (*run)(int backend), int backend)
+{
+	unsigned int limit = run == starting_vmm ? 200 : 100, turn, i;
 	int status;
 	pid_t vmm;
 
@@ -293,17 +326,17 @@ TEST_F(worker, T04_freezes_with_its_owner)
 	vmm = fork();
 	ASSERT_LE(0, vmm);
 	if (!vmm)
-		busy_vmm(self->backend);
+		run(backend);
 	ASSERT_EQ(0, group_enter(OURS, vmm));
 	for (turn = 0; turn < 20; turn++) {
 		usleep(20000);
 		ASSERT_EQ(0, group_set(OURS, "cgroup.freeze", "1"));
-		for (i = 0; i < 100; i++) {
+		for (i = 0; i < limit; i++) {
 			if (group_has(OURS, "cgroup.events", "frozen 1"))
 				break;
 			usleep(10000);
 		}
-		EXPECT_GT(100, i) TH_LOG("turn %u", turn);
+		EXPECT_GT(limit, i) TH_LOG("turn %u", turn);
 		ASSERT_EQ(0, group_set(OURS, "cgroup.freeze", "0"));
 		ASSERT_EQ(0, waitpid(vmm, &status, WNOHANG));
 	}
@@ -314,6 +347,83 @@ TEST_F(worker, T04_freezes_with_its_owner)
 	EXPECT_EQ(SIGKILL, WTERMSIG(status));
 	EXPECT_EQ(0, host_workers());
 	EXPECT_EQ(0, group_set(OURS, "cgroup.freeze", "0"));
+}
+
+TEST_F_TIMEOUT(worker, T04_freezes_with_its_owner, 120)
+{
+	freezes(_metadata, self, busy_vmm, self->backend);
+}
+
+TEST_F_TIMEOUT(worker, T04_freezes_with_an_owner_who_starts_it, 120)
+{
+	freezes(_metadata, self, starting_vmm, self->backend);
+}
+
+/* Whose disk takes 1 ms for each. */
+TEST_F_TIMEOUT(worker, T04_freezes_with_an_owner_who_resets_it, 120)
+{
+	int disk = nullb_create("slow", 16, "hw_queue_depth=32,irqmode=2,completion_nsec=1000000");
+
+	if (disk == -ENOENT)
+		SKIP(return, "no null_blk");
+	ASSERT_LE(0, disk);
+	freezes(_metadata, self, resetting_vmm, disk);
+	close(disk);
+	nullb_remove("slow");
+}
+
+static double seconds(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec + now.tv_nsec / 1e9;
+}
+
+/* Who closes it is another than its stopped owner, and the disk is well. */
+TEST_F(worker, T09_closed_beside_a_stopped_owner)
+{
+	const struct dev_options options = { .queues = 1 };
+	int disk = nullb_create("slow", 16, "hw_queue_depth=8,irqmode=2,completion_nsec=300000000");
+	struct dev *dev = &self->dev;
+	int status, fd;
+	pid_t owner;
+	double start;
+	long pins;
+
+	if (disk == -ENOENT)
+		SKIP(return, "no null_blk");
+	ASSERT_LE(0, disk);
+	dev_close(dev);
+	pins = host_pins();
+	fd = vpin_open();
+	ASSERT_LE(0, fd);
+	owner = fork();
+	ASSERT_LE(0, owner);
+	if (!owner) {
+		if (dev_open_as(dev, fd, disk, &options) || dev_start(dev))
+			_exit(1);
+		blk_init(&self->request, &dev->guest);
+		self->data = guest_alloc(&dev->guest, 4096, GUEST_PAGE);
+		if (blk_add(&dev->vqs[0], &self->request, VIRTIO_BLK_T_IN, 0, self->data, 4096))
+			_exit(2);
+		vq_publish(&dev->vqs[0]);
+		while (!disk_count(disk, DISK_IN_FLIGHT))
+			;
+		close(fd);
+		raise(SIGSTOP);
+		_exit(3);
+	}
+	ASSERT_EQ(owner, waitpid(owner, &status, WUNTRACED));
+	ASSERT_TRUE(WIFSTOPPED(status));
+	start = seconds();
+	ASSERT_EQ(0, close(fd));
+	EXPECT_GT(3 * host_patience(), seconds() - start);
+	EXPECT_EQ(pins, host_pins());
+	kill(owner, SIGKILL);
+	ASSERT_EQ(owner, waitpid(owner, &status, 0));
+	close(disk);
+	nullb_remove("slow");
 }
 
 TEST_HARNESS_MAIN
