@@ -46,20 +46,26 @@ TEST_F(vmm, T07_ring_scanned_at_driver_ok)
 /* All queues start or none: what was taken could not be taken back. */
 TEST_F(vmm, T07_a_start_that_fails_serves_nothing)
 {
+	const struct dev_options many = { .queues = 8, .queue_size = 64 };
 	unsigned int i;
 
+	dev_close(&self->dev);
+	ASSERT_EQ(0, dev_open(&self->dev, self->backend, &many));
+	self->vq = &self->dev.vqs[0];
+	blk_init(&self->request, &self->dev.guest);
+	self->data = guest_alloc(&self->dev.guest, MIB, GUEST_PAGE);
 	ASSERT_EQ(0, vdpa_set_status(self->dev.fd, STATUS_FOUND));
 	ASSERT_EQ(0, vdpa_set_features(self->dev.fd, self->dev.features));
 	ASSERT_EQ(0, vdpa_set_status(self->dev.fd, STATUS_FEATURES));
-	for (i = 0; i < QUEUES; i++)
+	for (i = 0; i < 8; i++)
 		ASSERT_EQ(0, vq_setup(&self->dev.vqs[i], self->dev.fd));
 	/* The areas of the last one are in one place. */
-	ASSERT_EQ(0, vdpa_set_vring_addr(self->dev.fd, QUEUES - 1, 0x1000, 0x1000, 0x1000));
+	ASSERT_EQ(0, vdpa_set_vring_addr(self->dev.fd, 7, 0x1000, 0x1000, 0x1000));
 	PUBLISH_QUIETLY();
 	EXPECT_EQ(-EINVAL, vdpa_set_status(self->dev.fd, STATUS_RUNNING));
 	EXPECT_NOT_DONE();
 	EXPECT_EQ(STATUS_FEATURES, vdpa_get_status(self->dev.fd));
-	ASSERT_EQ(0, vq_setup(&self->dev.vqs[QUEUES - 1], self->dev.fd));
+	ASSERT_EQ(0, vq_setup(&self->dev.vqs[7], self->dev.fd));
 	ASSERT_EQ(0, vdpa_set_status(self->dev.fd, STATUS_RUNNING));
 	EXPECT_DONE();
 	EXPECT_IO_WORKS();
