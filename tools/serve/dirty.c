@@ -26,10 +26,14 @@ int dirty_set(struct dirty *dirty, const struct vhost_user_log *log, int fd,
 	      struct reason *why)
 {
 	struct dirty next = *dirty;
+	struct mapping_file file;
 	int ret;
 
 	if (!log->size || log->size >> 48 || log->offset + log->size < log->offset)
 		return reason_is(why, EINVAL, "a bitmap of %#" PRIx64 " bytes", log->size);
+	ret = mapping_look(&file, fd, false, why);
+	if (ret)
+		return ret;
 	ret = mapping_open(&next.mapping, fd, log->offset, log->size);
 	if (ret)
 		return reason_is(why, -ret, "cannot map the bitmap: %s", strerror(-ret));

@@ -1,11 +1,39 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/magic.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
 #include "mapping.h"
+
+/* A memfd, or a file of tmpfs or hugetlbfs: none but these have seals. */
+static bool is_memory(int fd)
+{
+	return fcntl(fd, F_GET_SEALS) >= 0;
+}
+
+int mapping_look(struct mapping_file *file, int fd, bool any, struct reason *why)
+{
+	/* What the kernel knows already: its file system is not asked. */
+	int how = any ? AT_STATX_SYNC_AS_STAT : AT_STATX_DONT_SYNC;
+	struct statx st;
+
+	if (statx(fd, "", AT_EMPTY_PATH | how, STATX_BASIC_STATS, &st))
+		return reason_errno(why, errno);
+	if (!is_memory(fd) && !S_ISCHR(st.stx_mode) && !(any && S_ISREG(st.stx_mode)))
+		return reason_is(why, ENODEV, "memory must be a memfd, or a file of tmpfs or hugetlbfs");
+	*file = (struct mapping_file){
+		.dev = makedev(st.stx_dev_major, st.stx_dev_minor),
+		.inode = st.stx_ino,
+		/* Device DAX. */
+		.size = S_ISCHR(st.stx_mode) ? UINT64_MAX : st.stx_size,
+	};
+	return 0;
+}
 
 /* Bytes that offset and length of a mapping must be multiples of. */
 static uint64_t unit_of(int fd)

@@ -3,7 +3,6 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -39,37 +38,25 @@ static int check_region(const struct vhost_user_region *at, struct reason *why)
 	return 0;
 }
 
-static int check_file(const struct vhost_user_region *at, int fd, struct stat *st,
+static int check_file(const struct vhost_user_region *at, const struct mapping_file *file,
 		      struct reason *why)
 {
-	uint64_t length;
-
-	if (fstat(fd, st))
-		return reason_errno(why, errno);
-	if (S_ISCHR(st->st_mode))	/* device DAX has no size */
-		return 0;
-	if (!S_ISREG(st->st_mode))
-		return reason_is(why, ENODEV,
-				 "the descriptor of the region at %#" PRIx64 " is no file", at->gpa);
-	length = st->st_size;
-	if (at->size > length || at->offset > length - at->size)
+	if (at->size > file->size || at->offset > file->size - at->size)
 		return reason_is(why, EINVAL,
 				 "the region at %#" PRIx64 ", %#" PRIx64 " bytes from %#" PRIx64
 				 ", ends beyond its file of %#" PRIx64,
-				 at->gpa, at->size, at->offset, length);
+				 at->gpa, at->size, at->offset, file->size);
 	return 0;
 }
 
-static int map(struct region *region, const struct vhost_user_region *at, int fd,
-	       struct reason *why)
+static int map(struct region *region, const struct vhost_user_region *at,
+	       const struct mapping_file *file, int fd, struct reason *why)
 {
-	struct stat st;
-	int ret;
+	int ret = check_file(at, file, why);
 
-	ret = check_file(at, fd, &st, why);
 	if (ret)
 		return ret;
-	*region = (struct region){ .at = *at, .dev = st.st_dev, .inode = st.st_ino };
+	*region = (struct region){ .at = *at, .file = *file };
 	ret = mapping_open(&region->mapping, fd, at->offset, at->size);
 	if (ret)
 		return reason_is(why, -ret, "cannot map the region at %#" PRIx64 ": %s%s", at->gpa,
@@ -122,6 +109,7 @@ int memory_add(struct memory *memory, const struct vhost_user_region *at, int fd
 	       struct reason *why)
 {
 	struct region *region = &memory->regions[memory->num];
+	struct mapping_file file;
 	unsigned int i;
 	int ret;
 
@@ -136,7 +124,7 @@ int memory_add(struct memory *memory, const struct vhost_user_region *at, int fd
 					 "the region at %#" PRIx64 " overlaps that at %#" PRIx64,
 					 at->gpa, memory->regions[i].at.gpa);
 	}
-	ret = map(region, at, fd, why);
+	ret = mapping_look(&file, fd, memory->holes, why) ?: map(region, at, &file, fd, why);
 	if (ret)
 		return ret;
 	ret = pin(memory, region, why);
@@ -171,17 +159,14 @@ int memory_remove(struct memory *memory, const struct vhost_user_region *at,
 }
 
 static struct region *find_same(struct memory *memory, const struct vhost_user_region *at,
-				int fd)
+				const struct mapping_file *file)
 {
-	struct stat st;
 	unsigned int i;
 
-	if (fstat(fd, &st))
-		return NULL;
 	for (i = 0; i < memory->num; i++) {
 		struct region *region = &memory->regions[i];
 
-		if (region->dev == st.st_dev && region->inode == st.st_ino &&
+		if (region->file.dev == file->dev && region->file.inode == file->inode &&
 		    region->at.offset == at->offset && region->at.gpa == at->gpa &&
 		    region->at.size == at->size)
 			return region;
@@ -203,6 +188,7 @@ static int prepare(struct memory *memory, struct region *next,
 		   const struct vhost_user_region *at, const int *fds, unsigned int num,
 		   struct reason *why)
 {
+	struct mapping_file file;
 	struct region *same;
 	unsigned int i, j;
 	int ret = 0;
@@ -218,16 +204,17 @@ static int prepare(struct memory *memory, struct region *next,
 						" overlap",
 						at[j].gpa, at[i].gpa);
 		}
+		ret = ret ?: mapping_look(&file, fds[i], memory->holes, why);
 		if (ret)
 			break;
-		same = find_same(memory, &at[i], fds[i]);
+		same = find_same(memory, &at[i], &file);
 		if (same) {
 			same->kept = true;
 			next[i] = *same;
 			next[i].at.uaddr = at[i].uaddr;
 			continue;
 		}
-		ret = map(&next[i], &at[i], fds[i], why);
+		ret = map(&next[i], &at[i], &file, fds[i], why);
 		if (ret)
 			break;
 	}

@@ -11,7 +11,6 @@
 #define VPIN_SERVE_MEMORY_H
 
 #include <stdbool.h>
-#include <sys/types.h>
 
 #include "device.h"
 #include "mapping.h"
@@ -23,15 +22,14 @@
 
 struct region {
 	struct vhost_user_region at;
-	dev_t dev;			/* the file that it is of */
-	ino_t inode;
+	struct mapping_file file;	/* that it is of */
 	struct mapping mapping;
 	bool kept;			/* stays in the table that is being set */
 };
 
 struct memory {
 	struct device *device;
-	bool holes;			/* what cannot be pinned may be without */
+	bool holes;			/* what cannot be pinned may be without: any file */
 	struct region regions[MEMORY_SLOTS];
 	unsigned int num;
 };

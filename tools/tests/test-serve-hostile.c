@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 
 #include "serverig.h"
+#include "silent.h"
 
 #define BIT(nr)	(1ULL << (nr))
 
@@ -355,8 +356,8 @@ TEST_F(hostile, memory_of_the_wrong_kind)
 	fd = open("/tmp/ext4/memory", O_RDWR | O_CREAT, 0600);
 	if (fd >= 0) {
 		ASSERT_EQ(0, ftruncate(fd, UDISK_MEMORY));
-		EXPECT_EQ(EFAULT, front_ask(front, VHOST_USER_ADD_MEM_REG, &slot, size, fd));
-		EXPECT_TRUE(serve_said(&self->rig.serve, "cannot be pinned: memory must be"));
+		EXPECT_EQ(ENODEV, front_ask(front, VHOST_USER_ADD_MEM_REG, &slot, size, fd));
+		EXPECT_TRUE(serve_said(&self->rig.serve, "memory must be a memfd, or"));
 		close(fd);
 		unlink("/tmp/ext4/memory");
 	}
@@ -364,6 +365,72 @@ TEST_F(hostile, memory_of_the_wrong_kind)
 	EXPECT_EQ(0, front_add_memory(front, &self->disk.guest));
 	EXPECT_EQ(0, udisk_start(&self->disk));
 	EXPECT_EQ(0, udisk_works(&self->disk, 1));
+}
+
+/* As front_ask(), by one who does not wait long. */
+static int ask_briefly(const struct front *front, uint32_t request, const void *payload,
+		   uint32_t size, int fd)
+{
+	struct front_reply reply;
+	int ret = front_send(front, request, VHOST_USER_NEED_REPLY, payload, size, &fd, 1) ?:
+		  front_receive(front, &reply, 3000);
+
+	return ret ?: (int)reply.payload.u64;
+}
+
+/* A new session of the other disk, with memory that has to be mapped. */
+static int other_begins_anew(FIXTURE_DATA(hostile) *self)
+{
+	int ret;
+
+	udisk_close(&self->other);
+	ret = udisk_init(&self->other, 2) ?: front_connect(&self->other.front, self->rig.socket[1]) ?:
+	      front_greet(&self->other.front);
+	if (ret)
+		return ret;
+	return ask_briefly(&self->other.front, VHOST_USER_ADD_MEM_REG,
+		       &(struct vhost_user_slot){ .region = front_region(&self->other.guest) },
+		       sizeof(struct vhost_user_slot), self->other.guest.memfd) ?:
+	       udisk_start(&self->other) ?: udisk_works(&self->other, 9);
+}
+
+/*
+ * A file whose file system does not answer: who asks it what it is waits, and who maps
+ * it waits with the memory of the whole process locked.
+ */
+TEST_F(hostile, memory_that_does_not_answer)
+{
+	struct front *front = &self->disk.front;
+	struct vhost_user_table table = { .num = 1 };
+	const struct vhost_user_slot slot = {
+		.region = { .gpa = 1ULL << 32, .size = SILENT_SIZE, .uaddr = 1ULL << 44 },
+	};
+	const struct vhost_user_log log = { .size = 4096 };
+	const size_t one = offsetof(struct vhost_user_table, regions) + sizeof(slot.region);
+	char path[64];
+	unsigned int turn;
+
+	table.regions[0] = slot.region;
+	snprintf(path, sizeof(path), "%s/silent", self->rig.dir);
+	for (turn = 0; turn < 2; turn++) {
+		int fd = silent_open(path, !turn);
+		char *map;
+
+		ASSERT_LE(0, fd);
+		map = mmap(NULL, SILENT_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+		if (map != MAP_FAILED)
+			*map = 1;
+		silent_begin(fd);
+		EXPECT_EQ(ENODEV, ask_briefly(front, VHOST_USER_ADD_MEM_REG, &slot, sizeof(slot), fd));
+		EXPECT_EQ(ENODEV, ask_briefly(front, VHOST_USER_SET_MEM_TABLE, &table, one, fd));
+		EXPECT_EQ(ENODEV, ask_briefly(front, VHOST_USER_SET_LOG_BASE, &log, sizeof(log), fd));
+		EXPECT_EQ(0, other_begins_anew(self));
+		silent_end(path);
+		if (map != MAP_FAILED)
+			munmap(map, SILENT_SIZE);
+		close(fd);
+	}
+	EXPECT_TRUE(serve_said(&self->rig.serve, "memory must be a memfd, or"));
 }
 
 /* Regions that make no sense. */
