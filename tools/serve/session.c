@@ -303,10 +303,22 @@ static int set_vring_err(struct session *session, struct message *message, struc
 	return queue ? queue_set_err(queue, fd, why) : -EINVAL;
 }
 
+/* One of another kind can be locked for ever: then who may not wait waits to send. */
+static bool is_unix_stream(int fd)
+{
+	int domain = 0, type = 0;
+	socklen_t length = sizeof(int);
+
+	return !getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &length) &&
+	       !getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &length) &&
+	       domain == AF_UNIX && type == SOCK_STREAM;
+}
+
 static int set_backend_req_fd(struct session *session, struct message *message,
 			      struct reason *why)
 {
-	(void)why;
+	if (!is_unix_stream(message->fds[0]))
+		return reason_is(why, EINVAL, "the channel is no UNIX stream socket");
 	if (session->backend >= 0)
 		close(session->backend);
 	session->backend = message_take_fd(message, 0);
