@@ -5,6 +5,9 @@
 
 #include "dirty.h"
 
+/* As far as any processor's memory can reach: 2^52 bytes, a bit a page. */
+#define LOG_SIZE_MAX	(1ULL << (52 - 12 - 3))
+
 /* Turns the log on if it is wanted, and off if it is not. */
 static int update(struct dirty *dirty, struct reason *why)
 {
@@ -22,6 +25,27 @@ static int update(struct dirty *dirty, struct reason *why)
 	return 0;
 }
 
+static int check_log(const struct vhost_user_log *log, struct reason *why)
+{
+	if (!log->size || log->size > LOG_SIZE_MAX || log->offset + log->size < log->offset)
+		return reason_is(why, EINVAL,
+				 "a bitmap of %#" PRIx64 " bytes from %#" PRIx64 ": it may have %#llx",
+				 log->size, log->offset, LOG_SIZE_MAX);
+	return 0;
+}
+
+/* What is beyond its file would take address space, and nothing could be logged there. */
+static int check_file(const struct vhost_user_log *log, const struct mapping_file *file,
+		      struct reason *why)
+{
+	if (log->size > file->size || log->offset > file->size - log->size)
+		return reason_is(why, EINVAL,
+				 "the bitmap, %#" PRIx64 " bytes from %#" PRIx64
+				 ", ends beyond its file of %#" PRIx64,
+				 log->size, log->offset, file->size);
+	return 0;
+}
+
 int dirty_set(struct dirty *dirty, const struct vhost_user_log *log, int fd,
 	      struct reason *why)
 {
@@ -29,9 +53,8 @@ int dirty_set(struct dirty *dirty, const struct vhost_user_log *log, int fd,
 	struct mapping_file file;
 	int ret;
 
-	if (!log->size || log->size >> 48 || log->offset + log->size < log->offset)
-		return reason_is(why, EINVAL, "a bitmap of %#" PRIx64 " bytes", log->size);
-	ret = mapping_look(&file, fd, false, why);
+	ret = check_log(log, why) ?: mapping_look(&file, fd, false, why) ?:
+	      check_file(log, &file, why);
 	if (ret)
 		return ret;
 	ret = mapping_open(&next.mapping, fd, log->offset, log->size);

@@ -11,6 +11,9 @@
 
 #define MIB	((uint64_t)1 << 20)
 
+/* What a session may map: address space is all disks'.  No guest has as much. */
+#define BYTES_MAX	((uint64_t)16 << 40)
+
 void memory_init(struct memory *memory, struct device *device, bool holes)
 {
 	memory->device = device;
@@ -35,6 +38,14 @@ static int check_region(const struct vhost_user_region *at, struct reason *why)
 		return reason_is(why, EINVAL,
 				 "a region of %#" PRIx64 " bytes at %#" PRIx64 " wraps around",
 				 at->size, at->gpa);
+	return 0;
+}
+
+static int check_total(uint64_t bytes, struct reason *why)
+{
+	if (bytes > BYTES_MAX)
+		return reason_is(why, ENOMEM, "%" PRIu64 " MiB in all are more than %" PRIu64,
+				 bytes / MIB, BYTES_MAX / MIB);
 	return 0;
 }
 
@@ -110,6 +121,7 @@ int memory_add(struct memory *memory, const struct vhost_user_region *at, int fd
 {
 	struct region *region = &memory->regions[memory->num];
 	struct mapping_file file;
+	uint64_t bytes = at->size;
 	unsigned int i;
 	int ret;
 
@@ -123,8 +135,10 @@ int memory_add(struct memory *memory, const struct vhost_user_region *at, int fd
 			return reason_is(why, EEXIST,
 					 "the region at %#" PRIx64 " overlaps that at %#" PRIx64,
 					 at->gpa, memory->regions[i].at.gpa);
+		bytes += memory->regions[i].at.size;
 	}
-	ret = mapping_look(&file, fd, memory->holes, why) ?: map(region, at, &file, fd, why);
+	ret = check_total(bytes, why) ?: mapping_look(&file, fd, memory->holes, why) ?:
+	      map(region, at, &file, fd, why);
 	if (ret)
 		return ret;
 	ret = pin(memory, region, why);
@@ -191,6 +205,7 @@ static int prepare(struct memory *memory, struct region *next,
 	struct mapping_file file;
 	struct region *same;
 	unsigned int i, j;
+	uint64_t bytes = 0;
 	int ret = 0;
 
 	for (i = 0; i < memory->num; i++)
@@ -204,7 +219,8 @@ static int prepare(struct memory *memory, struct region *next,
 						" overlap",
 						at[j].gpa, at[i].gpa);
 		}
-		ret = ret ?: mapping_look(&file, fds[i], memory->holes, why);
+		bytes += at[i].size;
+		ret = ret ?: check_total(bytes, why) ?: mapping_look(&file, fds[i], memory->holes, why);
 		if (ret)
 			break;
 		same = find_same(memory, &at[i], &file);

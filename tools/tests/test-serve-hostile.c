@@ -788,7 +788,35 @@ TEST_F(hostile, logs)
 	EXPECT_EQ(EINVAL, front_ask(front, VHOST_USER_SET_LOG_BASE, &log, size, fd));
 	log = (struct vhost_user_log){ .size = 8192, .offset = -4096ULL };
 	EXPECT_EQ(EINVAL, front_ask(front, VHOST_USER_SET_LOG_BASE, &log, size, fd));
+	log = (struct vhost_user_log){ .size = 4097 };
+	EXPECT_EQ(EINVAL, front_ask(front, VHOST_USER_SET_LOG_BASE, &log, size, fd));
+	log = (struct vhost_user_log){ .size = 4096, .offset = 1 };
+	EXPECT_EQ(EINVAL, front_ask(front, VHOST_USER_SET_LOG_BASE, &log, size, fd));
 	close(fd);
+}
+
+#define TIB	(1ULL << 40)
+
+/* Address space is all disks': nobody takes it all, of a file or beyond its end. */
+TEST_F(hostile, log_that_takes_all_address_space)
+{
+	struct front *front = &self->disk.front;
+	struct vhost_user_log log = { .size = 64 * TIB };
+	int fd = memfd_create("log", MFD_CLOEXEC), long_one = memfd_create("long", MFD_CLOEXEC);
+
+	ASSERT_EQ(0, ftruncate(fd, 4096));
+	ASSERT_EQ(0, ftruncate(long_one, 127 * TIB));
+	for (; log.size > 1 << 20; log.size /= 2) {
+		EXPECT_EQ(EINVAL, ask_briefly(front, VHOST_USER_SET_LOG_BASE, &log, sizeof(log),
+					      fd)) TH_LOG("%llx", log.size);
+		if (log.size < TIB)
+			continue;
+		EXPECT_EQ(EINVAL, ask_briefly(front, VHOST_USER_SET_LOG_BASE, &log, sizeof(log),
+					      long_one)) TH_LOG("%llx", log.size);
+	}
+	EXPECT_EQ(0, other_begins_anew(self));
+	close(fd);
+	close(long_one);
 }
 
 /* Whether the server has a file of this name mapped. */

@@ -349,6 +349,37 @@ TEST_F(life, holes)
 	unlink("/tmp/ext4/memory");
 }
 
+#define TIB	(1ULL << 40)
+
+/* Nor is what cannot be pinned without a bound: address space is the others', too. */
+TEST_F(life, holes_of_all_address_space)
+{
+	struct vhost_user_slot slot = { .region = { .size = TIB, .uaddr = 1ULL << 56 } };
+	struct front *front = &self->disk.front;
+	int fd = memfd_create("memory", MFD_CLOEXEC);
+	struct vhost_user_region two[2];
+	const int fds[2] = { fd, fd };
+	unsigned int i;
+
+	strcat(self->rig.arg[0], ",holes");
+	ASSERT_EQ(0, serverig_run(&self->rig, NULL));
+	ASSERT_EQ(0, ftruncate(fd, 64 * TIB));
+	ASSERT_EQ(0, front_connect(front, self->rig.socket[0]));
+	ASSERT_EQ(0, front_greet(front));
+	for (i = 0; i < 17; i++) {
+		slot.region.gpa = i * TIB;
+		EXPECT_EQ(i < 16 ? 0 : ENOMEM, front_ask(front, VHOST_USER_ADD_MEM_REG, &slot,
+							 sizeof(slot), fd)) TH_LOG("%u", i);
+	}
+	EXPECT_TRUE(serve_said(&self->rig.serve, "are more than 16777216"));
+	for (i = 0; i < 2; i++)
+		two[i] = (struct vhost_user_region){ .gpa = i * 32 * TIB, .size = 9 * TIB };
+	EXPECT_EQ(ENOMEM, front_set_memory(front, two, fds, 2));
+	two[1].size = 7 * TIB;
+	EXPECT_EQ(0, front_set_memory(front, two, fds, 2));
+	close(fd);
+}
+
 /* Requests of their own places, each of which ends once. */
 struct batch {
 	struct udisk *disk;

@@ -261,8 +261,8 @@ TEST_F(log, refused)
 	ASSERT_EQ(0, udisk_start(disk));
 	ASSERT_EQ(0, turn_on(disk, &self->log));
 	/* Its file has no page for it. */
-	EXPECT_LT(0, front_ask(&disk->front, VHOST_USER_SET_LOG_BASE, &log, sizeof(log), fd));
-	EXPECT_TRUE(serve_said(&self->rig.serve, "cannot log to a bitmap"));
+	EXPECT_EQ(EINVAL, front_ask(&disk->front, VHOST_USER_SET_LOG_BASE, &log, sizeof(log), fd));
+	EXPECT_TRUE(serve_said(&self->rig.serve, "ends beyond its file of 0"));
 	ASSERT_EQ(0, reads(self, 1));
 	EXPECT_EQ(0, missing(self, &self->log, &changed));
 	EXPECT_EQ(48, changed);
@@ -281,8 +281,10 @@ TEST_F(log, refused_with_features)
 	const uint64_t features = front->features & ~(1ULL << VHOST_USER_F_PROTOCOL_FEATURES);
 	int fd = memfd_create("short", MFD_CLOEXEC);
 
+	ASSERT_EQ(0, ftruncate(fd, LOG_SIZE));
 	ASSERT_EQ(0, front_tell(front, VHOST_USER_SET_LOG_BASE, &log, sizeof(log), fd));
 	ASSERT_EQ(0, front_receive(front, &(struct front_reply){ 0 }, FRONT_TIMEOUT_MS));
+	ASSERT_EQ(0, ftruncate(fd, 0));
 	EXPECT_EQ(EFAULT, front_ask_u64(front, VHOST_USER_SET_FEATURES, features, -1));
 	ASSERT_EQ(0, front_setup(front, &self->disk.vqs[0], 0));
 	EXPECT_EQ(0, front_ask_state(front, VHOST_USER_SET_VRING_BASE, 0, 0));
