@@ -145,7 +145,7 @@ void server_start(struct server *server)
 	pthread_detach(thread);
 }
 
-int server_resize(struct server *server, uint64_t *size, struct reason *why)
+static int resize(struct server *server, uint64_t *size, struct reason *why)
 {
 	uint64_t sectors;
 	int ret = device_resize(&server->device) ?:
@@ -161,4 +161,16 @@ int server_resize(struct server *server, uint64_t *size, struct reason *why)
 				 server->disk.path, strerror(-ret));
 	*size = le64toh(sectors) * SECTOR;
 	return 0;
+}
+
+/* Of those who would wait for a disk that hangs there could be too many for the others. */
+int server_resize(struct server *server, uint64_t *size, struct reason *why)
+{
+	int ret;
+
+	if (__atomic_exchange_n(&server->resizes, true, __ATOMIC_ACQUIRE))
+		return reason_is(why, EBUSY, "%s is being resized already", server->disk.path);
+	ret = resize(server, size, why);
+	__atomic_store_n(&server->resizes, false, __ATOMIC_RELEASE);
+	return ret;
 }

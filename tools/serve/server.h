@@ -21,6 +21,7 @@ struct server {
 	struct report report;
 	struct session session;
 	pid_t front_end;		/* 0: nobody is there; other threads read it */
+	bool resizes;			/* by one thread; others look */
 };
 
 /* Attaches the disk to a device from @node and listens, or exits with a message. */
@@ -32,7 +33,10 @@ void server_start(struct server *server);
 /* Whose the disk is now, as a process; 0 if nobody's.  For any thread. */
 pid_t server_front_end(const struct server *server);
 
-/* Has the disk's size read again, in bytes: 0, or a negative errno with a reason. */
+/*
+ * Has the disk's size read again, in bytes: 0, or a negative errno with a reason.  It
+ * takes as long as the disk does; who comes meanwhile gets EBUSY.
+ */
 int server_resize(struct server *server, uint64_t *size, struct reason *why);
 
 #endif

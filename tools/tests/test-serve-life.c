@@ -5,6 +5,7 @@
  * other disks.
  */
 #include <grp.h>
+#include <poll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -701,6 +702,65 @@ TEST_F(hang, stop)
 	EXPECT_EQ(0, *self->disk.request.status);
 	ASSERT_EQ(0, front_enable(&self->disk.front, 0, true));
 	EXPECT_TRUE(udisk_reads(&self->disk, 0, 0, 4096, 2));
+}
+
+/* A request at the control socket, which is answered within seconds, or not waited for. */
+static int control(const char *path, const char *verb, const char *argument, int timeout_ms,
+		   char *answer, size_t size)
+{
+	struct front front;
+	char line[160];
+	struct pollfd pollfd = { .events = POLLIN };
+	int ret = front_connect(&front, path);
+
+	if (ret)
+		return ret;
+	snprintf(line, sizeof(line), "%s%s%s\n", verb, *argument ? " " : "", argument);
+	ret = front_send_raw(&front, line, strlen(line), NULL, 0);
+	pollfd.fd = front.socket;
+	if (!ret && poll(&pollfd, 1, timeout_ms) != 1)
+		ret = -ETIMEDOUT;
+	if (!ret) {
+		ssize_t length = recv(front.socket, answer, size - 1, MSG_WAITALL);
+
+		answer[length > 0 ? length : 0] = '\0';
+	}
+	front_close(&front);
+	return ret;
+}
+
+/* As many as are answered at once ask for the size of a disk that does not answer. */
+TEST_F(hang, resize)
+{
+	const struct vhost_user_vring_state off = { 0 };
+	const char *path = self->rig.control;
+	char answer[512] = "";
+	unsigned int i;
+	int ret = 0;
+
+	/* It holds the device until it has stopped. */
+	ASSERT_EQ(0, front_send(&self->disk.front, VHOST_USER_SET_VRING_ENABLE, 0, &off,
+				sizeof(off), NULL, 0));
+	usleep(100000);
+	EXPECT_EQ(-ETIMEDOUT, control(path, "resize", self->rig.socket[0], 300, answer,
+				      sizeof(answer)));
+	for (i = 0; i < 127 && !ret; i++)
+		ret = control(path, "resize", self->rig.socket[0], 5000, answer, sizeof(answer));
+	EXPECT_EQ(0, ret);
+	EXPECT_NE(NULL, strstr(answer, "is being resized already")) TH_LOG("%s", answer);
+	EXPECT_EQ(0, control(path, "list", "", 5000, answer, sizeof(answer)));
+	EXPECT_EQ(0, strncmp("ok\n", answer, 3)) TH_LOG("%s", answer);
+	EXPECT_EQ(0, control(path, "resize", self->rig.socket[1], 5000, answer, sizeof(answer)));
+	EXPECT_EQ(0, strncmp("ok 1", answer, 4)) TH_LOG("%s", answer);
+	/* When it answers it can be resized. */
+	ASSERT_EQ(0, dm_command("resume"));
+	*answer = '\0';
+	for (i = 0; i < 250 && strncmp("ok 1", answer, 4); i++) {
+		EXPECT_EQ(0, control(path, "resize", self->rig.socket[0], 5000, answer,
+				     sizeof(answer)));
+		usleep(20000);
+	}
+	EXPECT_EQ(0, strncmp("ok 1", answer, 4)) TH_LOG("%s", answer);
 }
 
 /* The front-end is gone, and its last request is not: the next one waits for it. */
