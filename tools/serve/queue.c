@@ -278,6 +278,14 @@ int queue_enable(struct queue *queue, bool enable, struct reason *why)
 	return update(queue, next, why);
 }
 
+int queue_enable_always(struct queue *queue, bool always, struct reason *why)
+{
+	struct queue next = *queue;
+
+	next.always_enabled = always;
+	return update(queue, next, why);
+}
+
 int queue_stop(struct queue *queue, struct reason *why)
 {
 	struct queue next = *queue;

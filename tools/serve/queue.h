@@ -44,6 +44,8 @@ int queue_set_call(struct queue *queue, int eventfd, struct reason *why);
 int queue_set_err(struct queue *queue, int eventfd, struct reason *why);
 
 int queue_enable(struct queue *queue, bool enable, struct reason *why);
+/* Of a front-end that does not say: all that is set up runs. */
+int queue_enable_always(struct queue *queue, bool always, struct reason *why);
 
 /* Stops it; it starts again with the next kick. */
 int queue_stop(struct queue *queue, struct reason *why);

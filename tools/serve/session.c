@@ -64,12 +64,42 @@ static int get_features(struct session *session, struct message *message, struct
 	return reply_u64(session, features_offered(session), why);
 }
 
+/* All queues or, where one does not start, none. */
+static int enable_always(struct session *session, bool always, struct reason *why)
+{
+	bool before = session->queues[0].always_enabled;
+	struct reason other;
+	unsigned int i;
+	int ret = 0;
+
+	for (i = 0; !ret && i < session->device->num_queues; i++)
+		ret = queue_enable_always(&session->queues[i], always, why);
+	while (ret && i--)
+		queue_enable_always(&session->queues[i], before, &other);
+	return ret;
+}
+
+/* What is not the device's: the log, before queues start, and whether they wait for ENABLE. */
+static int set_features_ours(struct session *session, uint64_t features, struct reason *why)
+{
+	bool wanted = session->dirty.wanted;
+	struct reason other;
+	int ret;
+
+	ret = dirty_want(&session->dirty, features & BIT(VHOST_USER_F_LOG_ALL), why);
+	if (ret)
+		return ret;
+	ret = enable_always(session, !(features & BIT(VHOST_USER_F_PROTOCOL_FEATURES)), why);
+	if (ret)
+		dirty_want(&session->dirty, wanted, &other);
+	return ret;
+}
+
 static int set_features(struct session *session, struct message *message, struct reason *why)
 {
 	uint64_t features = message->payload.u64;
 	uint64_t unknown = features & ~features_offered(session);
 	uint64_t before = session->device->features;
-	unsigned int i;
 	int ret;
 
 	if (unknown)
@@ -77,15 +107,10 @@ static int set_features(struct session *session, struct message *message, struct
 	ret = device_set_features(session->device, features & ~FEATURES_OURS);
 	if (ret)
 		return reason_is(why, -ret, "the features change while queues run");
-	ret = dirty_want(&session->dirty, features & BIT(VHOST_USER_F_LOG_ALL), why);
-	if (ret) {
+	ret = set_features_ours(session, features, why);
+	if (ret)
 		device_set_features(session->device, before);
-		return ret;
-	}
-	for (i = 0; i < session->device->num_queues; i++)
-		session->queues[i].always_enabled =
-			!(features & BIT(VHOST_USER_F_PROTOCOL_FEATURES));
-	return 0;
+	return ret;
 }
 
 static int get_protocol_features(struct session *session, struct message *message,

@@ -241,6 +241,42 @@ TEST_F(rules, start_is_with_what_was_missing)
 	EXPECT_TRUE(udisk_reads(disk, 0, 0, 512, 1));
 }
 
+/* Without PROTOCOL_FEATURES nobody says which are enabled: the last part may be that. */
+TEST_F(rules, start_is_with_features)
+{
+	struct udisk *disk = &self->disk;
+	struct front *front = &disk->front;
+	struct vq *vq = &disk->vqs[0], astray = disk->vqs[1];
+	struct vring_used_elem elem;
+	uint64_t features, without;
+
+	ASSERT_EQ(0, udisk_connect(disk, self->rig.socket[0]));
+	features = front->features & ~FRONT_NOT_TAKEN;
+	without = features & ~BIT(VHOST_USER_F_PROTOCOL_FEATURES);
+	/* A queue that does not start has it refused, and all is as it was, others too. */
+	ASSERT_EQ(0, front_setup(front, vq, 0));
+	ASSERT_EQ(0, front_setup(front, &disk->vqs[1], 0));
+	astray.used = NULL;
+	ASSERT_EQ(0, front_addr(front, &astray, 0));
+	EXPECT_EQ(EFAULT, front_ask_u64(front, VHOST_USER_SET_FEATURES, without, -1));
+	ASSERT_EQ(0, front_addr(front, &disk->vqs[1], 0));
+	ASSERT_EQ(0, blk_add(vq, &disk->request, VIRTIO_BLK_T_IN, 0, disk->data, 512));
+	vq_publish(vq);
+	vq_kick(vq);
+	EXPECT_EQ(-ETIMEDOUT, vq_wait(vq, &elem, 200));
+	EXPECT_EQ(0, front_ask_u64(front, VHOST_USER_SET_FEATURES, without, -1));
+	EXPECT_EQ(0, vq_wait(vq, &elem, 5000));
+	EXPECT_EQ(0, udisk_works(disk, 1));
+	/* And they stop when somebody says again. */
+	EXPECT_EQ(0, front_ask_u64(front, VHOST_USER_SET_FEATURES, features, -1));
+	ASSERT_EQ(0, blk_add(vq, &disk->request, VIRTIO_BLK_T_IN, 0, disk->data, 512));
+	vq_publish(vq);
+	vq_kick(vq);
+	EXPECT_EQ(-ETIMEDOUT, vq_wait(vq, &elem, 200));
+	EXPECT_EQ(0, front_enable(front, 0, true));
+	EXPECT_EQ(0, vq_wait(vq, &elem, 5000));
+}
+
 TEST_F(rules, features)
 {
 	struct front *front = &self->disk.front;
