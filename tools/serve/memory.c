@@ -80,11 +80,21 @@ static void unmap(struct region *region)
 	mapping_close(&region->mapping);
 }
 
+static uint64_t host_bytes(void)
+{
+	return (uint64_t)sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE);
+}
+
 /* Why the module did not pin a region, which says no more than that. */
 static int pin_error(const struct vhost_user_region *at, int error, struct reason *why)
 {
 	struct memlock_state state;
 
+	if (error == EFAULT && at->size > host_bytes())
+		return reason_is(why, ENOMEM,
+				 "the %" PRIu64 " MiB at %#" PRIx64
+				 " are more than the host's memory, %" PRIu64 " MiB",
+				 at->size / MIB, at->gpa, host_bytes() / MIB);
 	memlock_get(&state);
 	if (error == EFAULT && !state.unlimited && state.pinned + at->size > state.limit)
 		return reason_is(why, ENOMEM,
@@ -96,8 +106,7 @@ static int pin_error(const struct vhost_user_region *at, int error, struct reaso
 				 state.pinned / MIB, at->gpa, at->size / MIB);
 	if (error == EFAULT)
 		return reason_is(why, EFAULT,
-				 "the %" PRIu64 " MiB at %#" PRIx64 " cannot be pinned: memory must be"
-				 " a memfd, or a file of tmpfs or hugetlbfs; dmesg has more",
+				 "the %" PRIu64 " MiB at %#" PRIx64 " cannot be pinned: dmesg has more",
 				 at->size / MIB, at->gpa);
 	return reason_is(why, error, "cannot pin the region at %#" PRIx64 ": %s", at->gpa,
 			 strerror(error));

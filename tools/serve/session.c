@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
@@ -509,20 +510,30 @@ static const struct handler *handler_of(uint32_t request)
 	return &handlers[request];
 }
 
+static const char *from_to(char text[32], unsigned int min, unsigned int max)
+{
+	if (min == max)
+		snprintf(text, 32, "%u", min);
+	else
+		snprintf(text, 32, "%u to %u", min, max);
+	return text;
+}
+
 static int handle(struct session *session, const struct handler *handler, struct reason *why)
 {
 	struct message *message = &session->message;
 	uint32_t size = message->header.size;
+	char should[32];
 
 	if (!handler)
 		return reason_is(why, EOPNOTSUPP, "it is not known");
 	if (size < handler->size_min || size > handler->size_max)
-		return reason_is(why, EINVAL, "it has %u bytes, and should have %u%s", size,
-				 handler->size_min,
-				 handler->size_max > handler->size_min ? " or more" : "");
+		return reason_is(why, EINVAL, "it has %u bytes, and should have %s", size,
+				 from_to(should, handler->size_min, handler->size_max));
 	if (message->num_fds < handler->fds_min || message->num_fds > handler->fds_max)
-		return reason_is(why, EINVAL, "it has %u descriptors, and should have %u",
-				 message->num_fds, handler->fds_min);
+		return reason_is(why, EINVAL, "it has %u descriptors, and should have %s",
+				 message->num_fds,
+				 from_to(should, handler->fds_min, handler->fds_max));
 	return handler->handle(session, message, why);
 }
 

@@ -14,6 +14,7 @@
 #include "silent.h"
 
 #define BIT(nr)	(1ULL << (nr))
+#define TIB	(1ULL << 40)
 
 FIXTURE(hostile) {
 	struct serverig rig;
@@ -256,6 +257,40 @@ TEST_F(hostile, does_not_read)
 		ret = front_tell(front, VHOST_USER_GET_FEATURES, "", 0, -1);
 	EXPECT_NE(0, ret);
 	EXPECT_TRUE(serve_said(&self->rig.serve, "does not read"));
+}
+
+/* A refusal says what would be right. */
+TEST_F(hostile, sizes_are_said)
+{
+	static const uint8_t payload[300];
+	struct front *front = &self->disk.front;
+	const int fds[2] = { self->disk.guest.memfd, self->disk.guest.memfd };
+	struct front_reply reply;
+
+	EXPECT_EQ(EINVAL, front_ask(front, VHOST_USER_SET_LOG_FD, payload, 16, -1));
+	EXPECT_TRUE(serve_said(&self->rig.serve, "it has 16 bytes, and should have 0 to 8\n"));
+	EXPECT_EQ(EINVAL, front_ask(front, VHOST_USER_SET_VRING_NUM, payload, 16, -1));
+	EXPECT_TRUE(serve_said(&self->rig.serve, "it has 16 bytes, and should have 8\n"));
+	ASSERT_EQ(0, front_send(front, VHOST_USER_SET_VRING_KICK, VHOST_USER_NEED_REPLY, payload,
+				8, fds, 2));
+	ASSERT_EQ(0, front_receive(front, &reply, FRONT_TIMEOUT_MS));
+	EXPECT_EQ(EINVAL, reply.payload.u64);
+	EXPECT_TRUE(serve_said(&self->rig.serve, "it has 2 descriptors, and should have 0 to 1\n"));
+}
+
+/* What there is too much of is not of the wrong kind. */
+TEST_F(hostile, more_memory_than_the_host_has)
+{
+	const struct vhost_user_slot slot = {
+		.region = { .gpa = TIB, .size = TIB, .uaddr = 1ULL << 44 },
+	};
+	int fd = memfd_create("memory", MFD_CLOEXEC);
+
+	ASSERT_EQ(0, ftruncate(fd, TIB));
+	EXPECT_EQ(ENOMEM, front_ask(&self->disk.front, VHOST_USER_ADD_MEM_REG, &slot,
+				    sizeof(slot), fd));
+	EXPECT_TRUE(serve_said(&self->rig.serve, "are more than the host's memory"));
+	close(fd);
 }
 
 /* Descriptors where there should be none, none where there should be, and many. */
@@ -794,8 +829,6 @@ TEST_F(hostile, logs)
 	EXPECT_EQ(EINVAL, front_ask(front, VHOST_USER_SET_LOG_BASE, &log, size, fd));
 	close(fd);
 }
-
-#define TIB	(1ULL << 40)
 
 /* Address space is all disks': nobody takes it all, of a file or beyond its end. */
 TEST_F(hostile, log_that_takes_all_address_space)
