@@ -267,6 +267,48 @@ TEST_F(life, many_at_the_control_socket)
 	EXPECT_EQ(0, serve_command(args, output, sizeof(output))) TH_LOG("%s", output);
 }
 
+static int full;
+
+static void have_full_stderr(void)
+{
+	dup2(full, STDERR_FILENO);
+}
+
+/* Nobody reads what it says: that keeps no disk, and is counted until somebody does. */
+TEST_F(life, nobody_reads_stderr)
+{
+	char page[4096] = "", *said = calloc(1, 1 << 20);
+	struct front *front = &self->disk.front;
+	struct front_reply reply;
+	int ends[2], i;
+	ssize_t got;
+
+	ASSERT_EQ(0, pipe2(ends, O_CLOEXEC | O_NONBLOCK));
+	while (write(ends[1], page, sizeof(page)) > 0)
+		;
+	fcntl(ends[1], F_SETFL, 0);
+	full = ends[1];
+	ASSERT_EQ(0, serverig_run(&self->rig, have_full_stderr));
+	ASSERT_EQ(0, udisk_connect(&self->disk, self->rig.socket[0]));
+	for (i = 0; i < 2; i++) {
+		ASSERT_EQ(0, front_send(front, 49, VHOST_USER_NEED_REPLY, "", 0, NULL, 0));
+		EXPECT_EQ(0, front_receive(front, &reply, 3000));
+		EXPECT_EQ(EOPNOTSUPP, reply.payload.u64);
+	}
+	EXPECT_EQ(0, udisk_start(&self->disk));
+	EXPECT_EQ(0, udisk_works(&self->disk, 1));
+	/* Somebody reads. */
+	while (read(ends[0], page, sizeof(page)) > 0)
+		;
+	EXPECT_EQ(EOPNOTSUPP, front_ask(front, 48, "", 0, -1));
+	got = read(ends[0], said, (1 << 20) - 1);
+	EXPECT_LT(0, got);
+	EXPECT_NE(NULL, strstr(said, "2 lines were withheld, then: request 48")) TH_LOG("%s", said);
+	close(ends[0]);
+	close(ends[1]);
+	free(said);
+}
+
 /* The control socket says which file is served, whatever its path has become. */
 TEST_F(life, lists_what_was_opened)
 {
