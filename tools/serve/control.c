@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
 #include <inttypes.h>
 #include <poll.h>
 #include <pthread.h>
 #include <semaphore.h>
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -46,6 +48,23 @@ static void list(FILE *answer, char *argument)
 	serve_each(list_one, answer);
 }
 
+/* In one line, whatever is in the text. */
+static void PRINTF_LIKE(2, 3) refuse(FILE *answer, const char *fmt, ...)
+{
+	char *text, *escaped = NULL;
+	va_list args;
+
+	va_start(args, fmt);
+	if (vasprintf(&text, fmt, args) < 0)
+		text = NULL;
+	va_end(args);
+	if (text)
+		escaped = text_escape(text);
+	fprintf(answer, "error %s\n", escaped ?: "no memory");
+	free(escaped);
+	free(text);
+}
+
 static void resize(FILE *answer, char *socket)
 {
 	struct server *server = serve_find(text_unescape(socket));
@@ -53,9 +72,9 @@ static void resize(FILE *answer, char *socket)
 	uint64_t size;
 
 	if (!server)
-		fprintf(answer, "error no disk is served at %s\n", socket);
+		refuse(answer, "no disk is served at %s", socket);
 	else if (server_resize(server, &size, &why))
-		fprintf(answer, "error %s\n", why.text);
+		refuse(answer, "%s", why.text);
 	else
 		fprintf(answer, "ok %" PRIu64 "\n", size);
 }
@@ -82,7 +101,7 @@ static void act(FILE *answer, char *line)
 			return;
 		}
 	}
-	fprintf(answer, "error '%s' is not a request\n", line);
+	refuse(answer, "'%s' is not a request", line);
 }
 
 static int64_t now_ms(void)
@@ -102,43 +121,44 @@ static bool wait_until(int fd, int64_t until)
 	return left > 0 && poll(&pollfd, 1, left) == 1;
 }
 
-/* A line without its end.  Whether there came one. */
-static bool read_line(int fd, char *line, size_t size)
+/* A line without its end: 0, or -E2BIG, or -EPIPE if none came. */
+static int read_line(int fd, char *line, size_t size)
 {
 	int64_t until = now_ms() + PATIENCE_MS;
 	size_t length = 0;
 	char *end;
 
-	while (length < size - 1 && wait_until(fd, until)) {
-		ssize_t got = read(fd, line + length, size - 1 - length);
+	while (length < size - 1) {
+		ssize_t got = wait_until(fd, until) ? read(fd, line + length, size - 1 - length) : 0;
 
 		if (got <= 0)
-			return false;
+			return -EPIPE;
 		length += got;
 		line[length] = '\0';
 		end = strchr(line, '\n');
 		if (end) {
 			*end = '\0';
-			return true;
+			return 0;
 		}
 	}
-	return false;
+	return -E2BIG;
 }
 
 static void serve_one(int fd)
 {
 	char line[4096];
-	FILE *stream;
+	int ret = read_line(fd, line, sizeof(line));
+	FILE *stream = ret == -EPIPE ? NULL : fdopen(fd, "w");
 
-	if (!read_line(fd, line, sizeof(line))) {
+	if (!stream) {
 		close(fd);
 		return;
 	}
-	stream = fdopen(fd, "w");
-	if (stream) {
+	if (ret)
+		refuse(stream, "a request may have %zu bytes", sizeof(line) - 2);
+	else
 		act(stream, line);
-		fclose(stream);
-	}
+	fclose(stream);
 }
 
 static void *answer(void *arg)

@@ -4,6 +4,7 @@
  * device writes, which live migration needs, and the size of the disk.
  */
 #include <sys/mman.h>
+#include <sys/socket.h>
 
 #include "disk.h"
 #include "serverig.h"
@@ -403,6 +404,7 @@ TEST_F(size, bad_requests)
 {
 	static const char *const bad[] = {
 		"\n", "resize\n", "fly /tmp\n", "resize  /tmp\n", "RESIZE /tmp\n",
+		"resize a\\012b\n", "a\r\n",
 	};
 	struct front silent, front;
 	char output[256], answer[256], *huge;
@@ -415,9 +417,11 @@ TEST_F(size, bad_requests)
 
 		ASSERT_EQ(0, front_connect(&front, self->rig.control));
 		ASSERT_EQ(0, front_send_raw(&front, bad[i], strlen(bad[i]), NULL, 0));
-		length = read(front.socket, answer, sizeof(answer) - 1);
+		length = recv(front.socket, answer, sizeof(answer) - 1, MSG_WAITALL);
 		answer[length > 0 ? length : 0] = '\0';
 		EXPECT_EQ(0, strncmp(answer, "error ", 6)) TH_LOG("%s", answer);
+		/* One line, that no terminal obeys. */
+		EXPECT_EQ(answer + strlen(answer) - 1, strpbrk(answer, "\r\n"));
 		front_close(&front);
 	}
 	/* A line without an end. */
@@ -425,7 +429,8 @@ TEST_F(size, bad_requests)
 	memset(huge, 'x', 1 << 20);
 	ASSERT_EQ(0, front_connect(&front, self->rig.control));
 	front_send_raw(&front, huge, 1 << 20, NULL, 0);
-	EXPECT_LE(read(front.socket, answer, 1), 0);
+	EXPECT_EQ(6, recv(front.socket, answer, 6, MSG_WAITALL));
+	EXPECT_EQ(0, strncmp(answer, "error ", 6));
 	front_close(&front);
 	free(huge);
 	EXPECT_EQ(0, resize(&self->rig, self->rig.socket[1], output, sizeof(output)));
