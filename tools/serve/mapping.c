@@ -22,6 +22,9 @@ int mapping_look(struct mapping_file *file, int fd, bool any, struct reason *why
 	int how = any ? AT_STATX_SYNC_AS_STAT : AT_STATX_DONT_SYNC;
 	struct statx st;
 
+	/* One that is only a path (O_PATH) can be of any file system's device. */
+	if (!is_memory(fd) && errno == EBADF)
+		return reason_is(why, EBADF, "the descriptor is not open");
 	if (statx(fd, "", AT_EMPTY_PATH | how, STATX_BASIC_STATS, &st))
 		return reason_errno(why, errno);
 	if (!is_memory(fd) && !S_ISCHR(st.stx_mode) && !(any && S_ISREG(st.stx_mode)))

@@ -383,6 +383,10 @@ TEST_F(hostile, memory_of_the_wrong_kind)
 	fd = open(path, O_RDONLY);
 	EXPECT_EQ(EACCES, front_ask(front, VHOST_USER_ADD_MEM_REG, &slot, size, fd));
 	close(fd);
+	fd = open(path, O_PATH);
+	EXPECT_EQ(EBADF, front_ask(front, VHOST_USER_ADD_MEM_REG, &slot, size, fd));
+	EXPECT_TRUE(serve_said(&self->rig.serve, "the descriptor is not open"));
+	close(fd);
 	/* The module's own device: it has no memory. */
 	fd = open("/dev/vhost-pin", O_RDWR);
 	EXPECT_LT(0, front_ask(front, VHOST_USER_ADD_MEM_REG, &slot, size, fd));
