@@ -148,7 +148,7 @@ class Memory:
                                 property="requested-size", value=size * MIB)
             return self.vm.qmp("qom-get", path="/machine/peripheral/vmem",
                                property="size") == mib * MIB
-        self.vm.until(is_plugged, 300, f"virtio-mem has not {mib} MiB plugged")
+        self.vm.until(is_plugged, 600, f"virtio-mem has not {mib} MiB plugged")
 
     # Devices
 
