@@ -38,7 +38,7 @@ static int check_log(const struct vhost_user_log *log, struct reason *why)
 static int check_file(const struct vhost_user_log *log, const struct mapping_file *file,
 		      struct reason *why)
 {
-	if (log->size > file->size || log->offset > file->size - log->size)
+	if (!mapping_file_has(file, log->offset, log->size))
 		return reason_is(why, EINVAL,
 				 "the bitmap, %#" PRIx64 " bytes from %#" PRIx64
 				 ", ends beyond its file of %#" PRIx64,

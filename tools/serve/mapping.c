@@ -10,24 +10,20 @@
 
 #include "mapping.h"
 
-/* A memfd, or a file of tmpfs or hugetlbfs: none but these have seals. */
-static bool is_memory(int fd)
-{
-	return fcntl(fd, F_GET_SEALS) >= 0;
-}
-
 int mapping_look(struct mapping_file *file, int fd, bool any, struct reason *why)
 {
 	/* What the kernel knows already: its file system is not asked. */
 	int how = any ? AT_STATX_SYNC_AS_STAT : AT_STATX_DONT_SYNC;
+	/* A memfd, or a file of tmpfs or hugetlbfs: none but these have seals. */
+	bool is_memory = fcntl(fd, F_GET_SEALS) >= 0;
 	struct statx st;
 
 	/* One that is only a path (O_PATH) can be of any file system's device. */
-	if (!is_memory(fd) && errno == EBADF)
+	if (!is_memory && errno == EBADF)
 		return reason_is(why, EBADF, "the descriptor is not open");
 	if (statx(fd, "", AT_EMPTY_PATH | how, STATX_BASIC_STATS, &st))
 		return reason_errno(why, errno);
-	if (!is_memory(fd) && !S_ISCHR(st.stx_mode) && !(any && S_ISREG(st.stx_mode)))
+	if (!is_memory && !S_ISCHR(st.stx_mode) && !(any && S_ISREG(st.stx_mode)))
 		return reason_is(why, ENODEV, "memory must be a memfd, or a file of tmpfs or hugetlbfs");
 	*file = (struct mapping_file){
 		.dev = makedev(st.stx_dev_major, st.stx_dev_minor),
@@ -36,6 +32,11 @@ int mapping_look(struct mapping_file *file, int fd, bool any, struct reason *why
 		.size = S_ISCHR(st.stx_mode) ? UINT64_MAX : st.stx_size,
 	};
 	return 0;
+}
+
+bool mapping_file_has(const struct mapping_file *file, uint64_t offset, uint64_t size)
+{
+	return size <= file->size && offset <= file->size - size;
 }
 
 /* Bytes that offset and length of a mapping must be multiples of. */

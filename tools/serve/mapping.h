@@ -25,6 +25,9 @@ struct mapping_file {
  */
 int mapping_look(struct mapping_file *file, int fd, bool any, struct reason *why);
 
+/* Whether so many bytes from there on lie within it. */
+bool mapping_file_has(const struct mapping_file *file, uint64_t offset, uint64_t size);
+
 struct mapping {
 	void *pages;			/* NULL: nothing is mapped */
 	size_t size;			/* bytes of them */

@@ -52,7 +52,7 @@ static int check_total(uint64_t bytes, struct reason *why)
 static int check_file(const struct vhost_user_region *at, const struct mapping_file *file,
 		      struct reason *why)
 {
-	if (at->size > file->size || at->offset > file->size - at->size)
+	if (!mapping_file_has(file, at->offset, at->size))
 		return reason_is(why, EINVAL,
 				 "the region at %#" PRIx64 ", %#" PRIx64 " bytes from %#" PRIx64
 				 ", ends beyond its file of %#" PRIx64,

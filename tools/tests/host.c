@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "host.h"
@@ -186,4 +187,12 @@ int host_drop(int capability)
 	data[CAP_TO_INDEX(capability)].effective &= ~CAP_TO_MASK(capability);
 	data[CAP_TO_INDEX(capability)].permitted &= ~CAP_TO_MASK(capability);
 	return syscall(SYS_capset, &header, data) ? -errno : 0;
+}
+
+double host_seconds(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec + now.tv_nsec / 1e9;
 }

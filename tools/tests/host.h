@@ -27,6 +27,9 @@ int host_files(void);
 /* How many times longer things take here: kernels that check themselves are slow. */
 unsigned int host_patience(void);
 
+/* Of a clock that nobody sets. */
+double host_seconds(void);
+
 /* KiB charged to this process's RLIMIT_MEMLOCK as pinned (VmPin). */
 long host_charged(void);
 /* The same of another one. */

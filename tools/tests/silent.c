@@ -1,14 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include <errno.h>
-#include <fcntl.h>
 #include <linux/fuse.h>
-#include <pthread.h>
-#include <stdio.h>
-#include <string.h>
-#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "fuse.h"
 #include "silent.h"
 
 /* Linux 6.6's: the upper half of the flags; headers may be older. */
@@ -16,17 +11,6 @@
 
 static int fuse = -1;
 static bool is_known, is_silent;
-
-static void answer(const struct fuse_in_header *in, const void *body, size_t length)
-{
-	char buf[8192];
-	struct fuse_out_header *out = (void *)buf;
-
-	*out = (struct fuse_out_header){ .len = sizeof(*out) + length, .unique = in->unique };
-	memcpy(out + 1, body, length);
-	if (write(fuse, buf, out->len) < 0)
-		perror("fuse");
-}
 
 static void answer_one(const struct fuse_in_header *in)
 {
@@ -47,15 +31,15 @@ static void answer_one(const struct fuse_in_header *in)
 	};
 
 	if (in->opcode == FUSE_INIT)
-		answer(in, &init, sizeof(init));
+		fuse_answer(fuse, in->unique, &init, sizeof(init));
 	else if (in->opcode == FUSE_GETATTR)
-		answer(in, &attr, sizeof(attr));
+		fuse_answer(fuse, in->unique, &attr, sizeof(attr));
 	else if (in->opcode == FUSE_OPEN)
-		answer(in, &open, sizeof(open));
+		fuse_answer(fuse, in->unique, &open, sizeof(open));
 	else if (in->opcode == FUSE_STATFS)
-		answer(in, &(struct fuse_statfs_out){ 0 }, sizeof(struct fuse_statfs_out));
+		fuse_answer(fuse, in->unique, &(struct fuse_statfs_out){ 0 }, sizeof(struct fuse_statfs_out));
 	else if (in->opcode == FUSE_READ)
-		answer(in, zeroes, sizeof(zeroes));
+		fuse_answer(fuse, in->unique, zeroes, sizeof(zeroes));
 }
 
 static void *serve(void *unused)
@@ -76,26 +60,9 @@ static void *serve(void *unused)
 
 int silent_open(const char *path, bool known)
 {
-	pthread_t thread;
-	struct stat stat;
-	char options[80];
-	int fd;
-
 	is_known = known;
 	__atomic_store_n(&is_silent, false, __ATOMIC_SEQ_CST);
-	fuse = open("/dev/fuse", O_RDWR | O_CLOEXEC);
-	fd = open(path, O_CREAT | O_RDWR, 0600);
-	if (fuse < 0 || fd < 0)
-		return -errno;
-	close(fd);
-	snprintf(options, sizeof(options), "fd=%d,rootmode=100000,user_id=0,group_id=0", fuse);
-	if (mount("silent", path, "fuse", MS_NODEV | MS_NOSUID, options) ||
-	    pthread_create(&thread, NULL, serve, NULL))
-		return -errno;
-	pthread_detach(thread);
-	fd = open(path, O_RDWR | O_CLOEXEC);
-	/* Only now the kernel knows how long it is. */
-	return fd < 0 || fstat(fd, &stat) ? -errno : fd;
+	return fuse_open(path, &fuse, serve);
 }
 
 void silent_begin(int fd)
@@ -109,7 +76,5 @@ void silent_begin(int fd)
 
 void silent_end(const char *path)
 {
-	umount2(path, MNT_FORCE);
-	umount2(path, MNT_DETACH);
-	unlink(path);
+	fuse_end(path);
 }

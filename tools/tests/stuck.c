@@ -1,16 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include <errno.h>
-#include <fcntl.h>
 #include <linux/fuse.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "fuse.h"
 #include "stuck.h"
 
 #define SIZE	(64UL << 20)
@@ -31,16 +28,6 @@ static bool answers;
 static int answer_error;
 static uint64_t other_page = UINT64_MAX;
 static uint8_t other_data[PAGE];
-
-static void answer(uint64_t unique, const void *body, size_t length)
-{
-	char buf[512];
-	struct fuse_out_header *out = (void *)buf;
-
-	*out = (struct fuse_out_header){ .len = sizeof(*out) + length, .unique = unique };
-	memcpy(out + 1, body, length);
-	write(fuse, buf, out->len);
-}
 
 uint8_t stuck_byte(unsigned long page)
 {
@@ -128,11 +115,11 @@ static void *serve(void *unused)
 		};
 
 		if (in->opcode == FUSE_INIT)
-			answer(in->unique, &init, sizeof(init));
+			fuse_answer(fuse, in->unique, &init, sizeof(init));
 		else if (in->opcode == FUSE_GETATTR)
-			answer(in->unique, &attr, sizeof(attr));
+			fuse_answer(fuse, in->unique, &attr, sizeof(attr));
 		else if (in->opcode == FUSE_OPEN)
-			answer(in->unique, &open, sizeof(open));
+			fuse_answer(fuse, in->unique, &open, sizeof(open));
 		else if (in->opcode == FUSE_READ)
 			ask(in->unique, (const void *)(in + 1));
 	}
@@ -141,28 +128,10 @@ static void *serve(void *unused)
 
 int stuck_open(const char *path)
 {
-	struct stat stat;
-	pthread_t thread;
-	char options[80];
-	int fd;
-
-	fuse = open("/dev/fuse", O_RDWR | O_CLOEXEC);
-	fd = open(path, O_CREAT | O_RDWR, 0600);
-	if (fuse < 0 || fd < 0)
-		return -errno;
-	close(fd);
-	snprintf(options, sizeof(options), "fd=%d,rootmode=100000,user_id=0,group_id=0", fuse);
-	if (mount("stuck", path, "fuse", MS_NODEV | MS_NOSUID, options) ||
-	    pthread_create(&thread, NULL, serve, NULL))
-		return -errno;
-	fd = open(path, O_RDWR | O_CLOEXEC);
-	/* Only now the kernel knows how long it is. */
-	return fd < 0 || fstat(fd, &stat) ? -errno : fd;
+	return fuse_open(path, &fuse, serve);
 }
 
 void stuck_end(const char *path)
 {
-	umount2(path, MNT_FORCE);
-	umount2(path, MNT_DETACH);
-	unlink(path);
+	fuse_end(path);
 }

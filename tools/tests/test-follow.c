@@ -11,7 +11,6 @@
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
-#include <time.h>
 
 #include "disk.h"
 #include "forget.h"
@@ -30,14 +29,6 @@ struct extra {
 	size_t size;
 	int memfd;		/* of a shared mapping; else -1 */
 };
-
-static double seconds(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec + now.tv_nsec / 1e9;
-}
 
 static int extra_map(FIXTURE_DATA(vmm) *self, struct extra *extra, size_t size, bool shared)
 {
@@ -500,7 +491,7 @@ TEST_F(vmm, V34_pages_go_and_come_under_load)
 	ASSERT_EQ(0, dev_start(&self->dev));
 	ASSERT_EQ(0, beside_start(&beside[0]));
 	ASSERT_EQ(0, beside_start(&beside[1]));
-	for (end = seconds() + 3; seconds() < end; requests += 2) {
+	for (end = host_seconds() + 3; host_seconds() < end; requests += 2) {
 		unsigned long page = pool_take();
 		uint8_t *memory = page_of(&pool.extra, page);
 		uint64_t sector = random() % 1000 * 8;
@@ -547,8 +538,8 @@ TEST_F(vmm, V35_memory_that_is_mapped_anew_under_load)
 
 	ASSERT_EQ(0, dev_start(&self->dev));
 	ASSERT_EQ(0, beside_start(&beside));
-	end = seconds() + 2;
-	for (requests = 0; seconds() < end; requests++) {
+	end = host_seconds() + 2;
+	for (requests = 0; host_seconds() < end; requests++) {
 		pattern_fill(self->data, 8192, 0, requests);
 		ASSERT_EQ(0, blk_do(self->vq, &self->request, VIRTIO_BLK_T_OUT, 0, self->data,
 				    8192, NULL));
@@ -634,7 +625,7 @@ static struct {
 
 static void storm_rages(FIXTURE_DATA(vmm) *self, unsigned int turn)
 {
-	double start = seconds();
+	double start = host_seconds();
 	unsigned long page;
 
 	(void)self;
@@ -645,7 +636,7 @@ static void storm_rages(FIXTURE_DATA(vmm) *self, unsigned int turn)
 	}
 	for (page = 0; page < 65536; page++)
 		madvise(storm.extra.memory + page * GUEST_PAGE, GUEST_PAGE, MADV_DONTNEED);
-	storm.took = seconds() - start;
+	storm.took = host_seconds() - start;
 	storm.done = true;
 }
 
@@ -658,18 +649,18 @@ TEST_F(vmm, V36_nobody_starves_in_a_storm)
 
 	ASSERT_EQ(0, dev_start(&self->dev));
 	pins = host_pins();
-	start = seconds();
+	start = host_seconds();
 	for (requests = 0; requests < 1000; requests++)
 		ASSERT_EQ(0, READ());
-	calm = (seconds() - start) / 1000;
+	calm = (host_seconds() - start) / 1000;
 	ASSERT_EQ(0, extra_map(self, &storm.extra, 256 * MIB, false));
 
 	ASSERT_EQ(0, beside_start(&beside));
 	for (requests = 0; !storm.done; requests++) {
-		start = seconds();
+		start = host_seconds();
 		ASSERT_EQ(0, READ());
-		if (seconds() - start > worst)
-			worst = seconds() - start;
+		if (host_seconds() - start > worst)
+			worst = host_seconds() - start;
 	}
 	beside_stop(&beside);
 	TH_LOG("%u requests in a storm of %.2f s, %.2f ms each, the worst %.2f ms; in a calm %.3f ms",
@@ -708,11 +699,11 @@ TEST_F(vmm, V37_killed_in_a_storm)
 					 GUEST_PAGE);
 		}
 		usleep(300000);
-		start = seconds();
+		start = host_seconds();
 		kill(child, SIGKILL);
 		ASSERT_EQ(child, waitpid(child, &status, 0));
 		EXPECT_TRUE(WIFSIGNALED(status));
-		EXPECT_GT(2, seconds() - start);
+		EXPECT_GT(2, host_seconds() - start);
 		EXPECT_TRUE(pins_become(pins));
 	}
 	for (turn = 0; turn < 100 && host_workers(); turn++)

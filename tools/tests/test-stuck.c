@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
-#include <time.h>
 
 #include "stuck.h"
 #include "vmm.h"
@@ -23,14 +22,6 @@
 
 /* One worker for both queues. */
 static const struct dev_options options = { .queues = QUEUES, .queue_size = 64, .workers = 1 };
-
-static double seconds(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec + now.tv_nsec / 1e9;
-}
 
 /* Of a guest, in a process of its own: what is not as it should be ends that. */
 #define MUST(what) \
@@ -139,15 +130,15 @@ static void ends(struct __test_metadata *_metadata, FIXTURE_DATA(vmm) *self,
 		pause();
 	}
 	usleep(2000000 * host_patience());
-	start = seconds();
+	start = host_seconds();
 	if (!closes)
 		kill(child, SIGKILL);
-	while (!got && seconds() - start < 8 * host_patience()) {
+	while (!got && host_seconds() - start < 8 * host_patience()) {
 		usleep(10000);
 		got = waitpid(child, &status, WNOHANG);
 	}
 	EXPECT_EQ(child, got) {
-		TH_LOG("it is still there after %.0f s", seconds() - start);
+		TH_LOG("it is still there after %.0f s", host_seconds() - start);
 	}
 	stuck_end(PATH);
 	if (!got)
@@ -229,7 +220,7 @@ static void answered(struct __test_metadata *_metadata, FIXTURE_DATA(vmm) *self,
 static void others_go_on(struct vmm *vmm)
 {
 	FIXTURE_DATA(vmm) *self = &vmm->rig;
-	double start = seconds();
+	double start = host_seconds();
 	unsigned int i;
 
 	stuck_data(vmm, true);
@@ -246,7 +237,7 @@ static void others_go_on(struct vmm *vmm)
 	MUST(!dev_stop(&self->dev));
 	MUST(!dev_start(&self->dev));
 	MUST(!READ());
-	MUST(seconds() - start < 3 * host_patience());
+	MUST(host_seconds() - start < 3 * host_patience());
 }
 
 TEST_F_TIMEOUT(vmm, V40_others_go_on_while_a_page_is_stuck, 120)
@@ -258,7 +249,7 @@ TEST_F_TIMEOUT(vmm, V40_others_go_on_while_a_page_is_stuck, 120)
 static void others_go_on_beside_a_ring(struct vmm *vmm)
 {
 	FIXTURE_DATA(vmm) *self = &vmm->rig;
-	double start = seconds();
+	double start = host_seconds();
 	uint8_t *memory = mmap(NULL, SIZE, RW, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	unsigned int i;
 
@@ -275,7 +266,7 @@ static void others_go_on_beside_a_ring(struct vmm *vmm)
 		MUST(!vdpa_set_vring_enable(self->dev.fd, 0, 1));
 	}
 	MUST(!READ());
-	MUST(seconds() - start < 3 * host_patience());
+	MUST(host_seconds() - start < 3 * host_patience());
 }
 
 TEST_F_TIMEOUT(vmm, V40_others_go_on_while_a_ring_is_stuck, 120)
@@ -287,7 +278,7 @@ TEST_F_TIMEOUT(vmm, V40_others_go_on_while_a_ring_is_stuck, 120)
 static void begins_again(struct vmm *vmm)
 {
 	FIXTURE_DATA(vmm) *self = &vmm->rig;
-	double start = seconds();
+	double start = host_seconds();
 	unsigned int i;
 
 	vmm_put_far(vmm, false);
@@ -300,7 +291,7 @@ static void begins_again(struct vmm *vmm)
 	}
 	MUST(!blk_do(self->vq, &self->request, VIRTIO_BLK_T_FLUSH, 0, NULL, 0, NULL));
 	MUST(!blk_do_at(self->vq, &self->request, VIRTIO_BLK_T_OUT, 0, FARTHER, 512, NULL));
-	MUST(seconds() - start < 10 * host_patience());
+	MUST(host_seconds() - start < 10 * host_patience());
 }
 
 TEST_F_TIMEOUT(vmm, V40_a_guest_that_begins_again_while_a_page_is_stuck, 120)

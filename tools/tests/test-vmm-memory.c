@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
-#include <time.h>
 
 #include "disk.h"
 #include "vmm.h"
@@ -17,14 +16,6 @@
 #define FAR		(1ULL << 40)
 #define RANGES_MAX	65536
 #define CHUNK		(2 * MIB)
-
-static double seconds(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec + now.tv_nsec / 1e9;
-}
 
 static uint8_t *anonymous(size_t size)
 {
@@ -49,14 +40,14 @@ static int map_all(FIXTURE_DATA(vmm) *self)
 
 TEST_F(vmm, S10_as_many_ranges_as_there_may_be)
 {
-	double start = seconds(), took;
+	double start = host_seconds(), took;
 	long ever;
 
 	if (host_patience() > 1)
 		SKIP(return, "takes minutes where the kernel checks itself");
 	/* In no order, which costs as much as in one. */
 	ASSERT_EQ(0, map_all(self));
-	took = seconds() - start;
+	took = host_seconds() - start;
 	TH_LOG("%u ranges in %.2f s", RANGES_MAX, took);
 	EXPECT_GT(15, took);
 	EXPECT_EQ(GUEST_KIB + (RANGES_MAX - 1) * 4L, host_charged());
@@ -315,13 +306,13 @@ TEST_F(vmm, V09_killed_while_it_pins)
 	}
 	while (host_pinned_ever() - ever < 4096)
 		usleep(100);
-	start = seconds();
+	start = host_seconds();
 	kill(child, SIGKILL);
 	ASSERT_EQ(child, waitpid(child, &status, 0));
 	EXPECT_TRUE(WIFSIGNALED(status));
 	had = host_pinned_ever() - ever;
-	TH_LOG("dead after %.3f s with %ld pages", seconds() - start, had);
-	EXPECT_GT(5, seconds() - start);
+	TH_LOG("dead after %.3f s with %ld pages", host_seconds() - start, had);
+	EXPECT_GT(5, host_seconds() - start);
 	EXPECT_EQ(pins, host_pins());
 	/* A thread is in the list of tasks for a moment when all else is over. */
 	for (turn = 0; turn < 100 && host_workers(); turn++)
@@ -417,9 +408,9 @@ TEST_F(vmm, V08_pins_of_requests_in_flight)
 	ASSERT_EQ(BLK_NO_STATUS, *self->request.status);
 
 	/* Unmapping waits for nobody, and unpins nothing that is used. */
-	start = seconds();
+	start = host_seconds();
 	ASSERT_EQ(0, UNMAP(extra.iova, extra.size));
-	EXPECT_GT(SLOW_MS / 1000. / 2, seconds() - start);
+	EXPECT_GT(SLOW_MS / 1000. / 2, host_seconds() - start);
 	EXPECT_EQ(BLK_NO_STATUS, *self->request.status);
 	EXPECT_EQ(pins, host_pins());
 	EXPECT_EQ(GUEST_KIB + 1024, host_charged());

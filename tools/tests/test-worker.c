@@ -11,7 +11,6 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "backend.h"
@@ -372,14 +371,6 @@ TEST_F_TIMEOUT(worker, T04_freezes_with_an_owner_who_resets_it, 120)
 	nullb_remove("slow");
 }
 
-static double seconds(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec + now.tv_nsec / 1e9;
-}
-
 /* Who closes it is another than its stopped owner, and the disk is well. */
 TEST_F(worker, T09_closed_beside_a_stopped_owner)
 {
@@ -416,9 +407,9 @@ TEST_F(worker, T09_closed_beside_a_stopped_owner)
 	}
 	ASSERT_EQ(owner, waitpid(owner, &status, WUNTRACED));
 	ASSERT_TRUE(WIFSTOPPED(status));
-	start = seconds();
+	start = host_seconds();
 	ASSERT_EQ(0, close(fd));
-	EXPECT_GT(3 * host_patience(), seconds() - start);
+	EXPECT_GT(3 * host_patience(), host_seconds() - start);
 	EXPECT_EQ(pins, host_pins());
 	kill(owner, SIGKILL);
 	ASSERT_EQ(owner, waitpid(owner, &status, 0));
